@@ -1,0 +1,199 @@
+"""The training loop: simulated pairs in, averaged weights out, resumable at any checkpoint."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pellucid.assess.metrics import psnr
+from pellucid.errors import WeightsError
+from pellucid.simulate.pairs import PairStream
+from pellucid.train.config import TrainingConfig
+
+_WARM_UP = 0.05
+_LOG_EVERY = 100
+
+
+def log_mse(restored: Tensor, truth: Tensor) -> Tensor:
+    """Mean over the batch of the logarithm of each image's mean squared error.
+
+    Every image counts by its relative error, however noisy or bright it is.
+    """
+    error = (restored.float() - truth).square().mean(dim=(1, 2, 3))
+    return (error + 1e-8).log().mean()
+
+
+def learning_rate(config: TrainingConfig, step: int) -> float:
+    """Linear warm-up over the first 5 %, then a cosine that ends at zero."""
+    warm = max(1, round(_WARM_UP * config.steps))
+    if step < warm:
+        return config.learning_rate * (step + 1) / warm
+    done = (step - warm) / max(1, config.steps - warm)
+    return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
+
+
+@final
+class Trainer:
+    """Train a network on a stream of pairs.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Maps (batch, 1, y, x) to the same shape.
+    config : TrainingConfig
+    pairs, validation : PairStream
+        The second must come from specimens of its own.
+    folder : Path
+        Receives ``log.jsonl`` and ``checkpoint.pt``; a checkpoint found there is continued.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        config: TrainingConfig,
+        *,
+        pairs: PairStream,
+        validation: PairStream,
+        folder: Path,
+    ) -> None:
+        self.config = config
+        self._network = network.to(memory_format=torch.channels_last)
+        self._average = deepcopy(self._network).requires_grad_(False)
+        self._optimiser = torch.optim.AdamW(
+            self._network.parameters(),
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            betas=(0.9, 0.99),
+        )
+        self._pairs = pairs
+        self._validation = validation
+        self._folder = folder
+        self._step = 0
+        self._seconds = 0.0
+        folder.mkdir(parents=True, exist_ok=True)
+        if self._checkpoint.exists():
+            self._resume()
+
+    @property
+    def average(self) -> nn.Module:
+        """The network with its averaged parameters: what to export."""
+        return self._average
+
+    @property
+    def seconds(self) -> float:
+        """Wall time trained so far, over all sessions."""
+        return self._seconds
+
+    @property
+    def pairs_seen(self) -> int:
+        """Training pairs seen so far."""
+        return self._step * self.config.batch
+
+    def run(self) -> float:
+        """Train to the end and return the PSNR on validation pairs, fitted, in dB."""
+        start = time.perf_counter() - self._seconds
+        saved = time.perf_counter()
+        losses: list[float] = []
+        with ThreadPoolExecutor(1) as ahead:
+            pending = ahead.submit(self._load, self._step)
+            while self._step < self.config.steps:
+                image, truth = pending.result()
+                pending = ahead.submit(self._load, self._step + 1)
+                losses.append(self._advance(image, truth))
+                now = time.perf_counter()
+                self._seconds = now - start
+                if self._step % _LOG_EVERY == 0 or self._step == self.config.steps:
+                    self._log(loss=float(np.mean(losses)), rate=self._rate())
+                    losses.clear()
+                if now - saved > 60 * self.config.checkpoint_minutes:
+                    saved = now
+                    self._log(validation_db=self.validate())
+                    self._save()
+            pending.cancel()
+        score = self.validate()
+        self._log(validation_db=score)
+        self._save()
+        return score
+
+    def validate(self) -> float:
+        """Mean PSNR of the averaged network after gain-and-offset fit, in dB."""
+        scores = []
+        for index in range(self.config.validation_pairs):
+            pair = self._validation[index]
+            with torch.inference_mode():
+                restored = self._average(torch.from_numpy(pair.image)[None, None])
+            scores.append(psnr(restored[0, 0].numpy(), pair.truth, fit=True))
+        return float(np.mean(scores))
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self._folder / "checkpoint.pt"
+
+    def _load(self, step: int) -> tuple[Tensor, Tensor]:
+        batch = self.config.batch
+        image, truth = self._pairs.batch(step * batch, batch)
+        return torch.from_numpy(image), torch.from_numpy(truth)
+
+    def _rate(self) -> float:
+        return self.pairs_seen / max(self._seconds, 1e-9)
+
+    def _advance(self, image: Tensor, truth: Tensor) -> float:
+        for group in self._optimiser.param_groups:
+            group["lr"] = learning_rate(self.config, self._step)
+        with torch.autocast("cpu", torch.bfloat16):
+            restored = self._network(image.contiguous(memory_format=torch.channels_last))
+        loss = log_mse(restored, truth)
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._network.parameters(), self.config.clip)
+        self._optimiser.step()
+        self._step += 1
+        # A young average forgets its start quickly.
+        decay = min(self.config.ema, self._step / (self._step + 10.0))
+        with torch.no_grad():
+            for mean, new in zip(
+                self._average.parameters(), self._network.parameters(), strict=True
+            ):
+                mean.lerp_(new, 1.0 - decay)
+        return float(loss.detach())
+
+    def _log(self, **values: float) -> None:
+        record = {"step": self._step, "pairs": self.pairs_seen, "seconds": round(self._seconds, 1)}
+        line = json.dumps({**record, **values})
+        with (self._folder / "log.jsonl").open("a", encoding="utf-8") as stream:
+            stream.write(line + "\n")
+        print(line, flush=True)
+
+    def _save(self) -> None:
+        state = {
+            "config": self.config.model_dump(),
+            "step": self._step,
+            "seconds": self._seconds,
+            "network": self._network.state_dict(),
+            "average": self._average.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+        }
+        temporary = self._checkpoint.with_suffix(".part")
+        torch.save(state, temporary)
+        temporary.replace(self._checkpoint)
+
+    def _resume(self) -> None:
+        state: dict[str, Any] = torch.load(self._checkpoint, weights_only=True)
+        if state["config"] != self.config.model_dump():
+            raise WeightsError(
+                f"The checkpoint {self._checkpoint} belongs to another configuration; choose "
+                "another output folder or repeat the run with its settings."
+            )
+        self._network.load_state_dict(state["network"])
+        self._average.load_state_dict(state["average"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._step, self._seconds = state["step"], state["seconds"]
