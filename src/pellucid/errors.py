@@ -50,3 +50,7 @@ def require(package: str, *, extra: str, purpose: str) -> PellucidError:
         f"The package {package!r} is needed to {purpose} and is not installed; "
         f"install it with: pip install 'pellucid[{extra}]'."
     )
+
+
+class PellucidWarning(UserWarning):
+    """Something a user should know about a result that is given all the same."""

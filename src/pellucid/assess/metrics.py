@@ -26,12 +26,11 @@ def fit_gain_offset(
     centred = x - x.mean()
     power = float(np.vdot(centred, centred))
     gain = float(np.vdot(centred, y - y.mean())) / power if power > 0 else 0.0
-    return centred * gain + y.mean()
+    fitted: NDArray[np.float64] = centred * gain + y.mean()
+    return fitted
 
 
-def psnr(
-    image: NDArray[np.floating], truth: NDArray[np.floating], *, fit: bool = False
-) -> float:
+def psnr(image: NDArray[np.floating], truth: NDArray[np.floating], *, fit: bool = False) -> float:
     """Peak signal-to-noise ratio in dB; the peak is the truth's range.
 
     Parameters
@@ -55,9 +54,7 @@ def psnr(
     return math.inf if error == 0 else 10.0 * math.log10(span**2 / error)
 
 
-def ssim(
-    image: NDArray[np.floating], truth: NDArray[np.floating], *, fit: bool = False
-) -> float:
+def ssim(image: NDArray[np.floating], truth: NDArray[np.floating], *, fit: bool = False) -> float:
     """Mean structural similarity, Gaussian window of sigma 1.5 cut at radius 5.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,18 +32,19 @@ class IntensityScale:
     background: float
     span: float
 
-    def normalise(self, image: NDArray[np.generic]) -> NDArray[np.float32]:
+    def normalise(self, image: NDArray[Any]) -> NDArray[np.float32]:
         """Map camera units to the unit range, in float32."""
         shifted = np.subtract(image, self.background, dtype=np.float64)
         shifted /= self.span
-        return shifted.astype(np.float32)
+        normalised: NDArray[np.float32] = shifted.astype(np.float32)
+        return normalised
 
     def restore(self, image: NDArray[np.float32]) -> NDArray[np.float64]:
         """Map the unit range back to camera units, in float64."""
         return image.astype(np.float64) * self.span + self.background
 
 
-def estimate_scale(image: NDArray[np.generic]) -> IntensityScale:
+def estimate_scale(image: NDArray[Any]) -> IntensityScale:
     """Estimate background and span of an image from its percentiles.
 
     The estimate follows gain and offset exactly: that of ``a * image + b`` is ``a`` times the
@@ -63,9 +64,7 @@ def estimate_scale(image: NDArray[np.generic]) -> IntensityScale:
     flat = image.reshape(-1)
     if flat.size > _SAMPLE:
         flat = flat[:: -(-flat.size // _SAMPLE)]
-    low, high = (
-        float(v) for v in np.percentile(flat, [BACKGROUND_PERCENTILE, PEAK_PERCENTILE])
-    )
+    low, high = (float(v) for v in np.percentile(flat, [BACKGROUND_PERCENTILE, PEAK_PERCENTILE]))
     if high > low:
         return IntensityScale(low, high - low)
     low, high = float(image.min()), float(image.max())

@@ -8,7 +8,7 @@ from typing import final
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import conv2d, conv_transpose2d, relu
 
 from pellucid.errors import SettingsError
 
@@ -72,7 +72,8 @@ class Band(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the operator to (batch, channels, y, x)."""
-        return x + self.last(F.relu(self.first(x)))
+        result: Tensor = x + self.last(relu(self.first(x)))
+        return result
 
 
 @final
@@ -88,7 +89,8 @@ class Coarse(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the operator to (batch, channels, y, x)."""
-        return x + self.last(F.relu(self.middle(F.relu(self.first(x)))))
+        result: Tensor = x + self.last(relu(self.middle(relu(self.first(x)))))
+        return result
 
 
 @final
@@ -157,18 +159,18 @@ class BCRNet(nn.Module):
         v = self.lift(image)
         details: list[Tensor] = []
         for operator in self.down:
-            bands = operator(F.conv2d(v, kernel, stride=2))
+            bands = operator(conv2d(v, kernel, stride=2))
             v, d = bands[:, :alpha], bands[:, alpha:]
             details.append(d)
         u = self.coarse(v)
         for operator, d in zip(reversed(self.up), reversed(details), strict=True):
             bands = operator(torch.cat([u, d], dim=1))
-            u = F.conv_transpose2d(bands, kernel, stride=2)
+            u = conv_transpose2d(bands, kernel, stride=2)
         restored: Tensor = image + self.project(u)
         return restored
 
     def _cascade_kernel(self) -> Tensor:
-        """The shared 2x2 wavelet as one kernel for all channels, sub-band by sub-band."""
+        """Return the shared 2x2 wavelet as one kernel for all channels, sub-band by sub-band."""
         alpha = self.design.channels
         eye = torch.eye(alpha, dtype=self.wavelet.dtype, device=self.wavelet.device)
         kernel = self.wavelet[:, None, None] * eye[None, :, :, None, None]

@@ -24,7 +24,5 @@ def widefield_otf(relative_frequency: ArrayLike) -> NDArray[np.float64]:
     .. [1] J. W. Goodman, *Introduction to Fourier Optics*, 3rd ed., eq. 6-33.
     """
     rho = np.clip(np.abs(np.asarray(relative_frequency, dtype=np.float64)), 0.0, 1.0)
-    transfer: NDArray[np.float64] = (2.0 / np.pi) * (
-        np.arccos(rho) - rho * np.sqrt(1.0 - rho**2)
-    )
+    transfer: NDArray[np.float64] = (2.0 / np.pi) * (np.arccos(rho) - rho * np.sqrt(1.0 - rho**2))
     return transfer

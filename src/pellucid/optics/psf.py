@@ -79,9 +79,10 @@ def _plane_offsets(microscope: Microscope, shape: tuple[int, ...]) -> NDArray[np
     """Distance of every plane from focus, in micrometres."""
     if len(shape) == 2:
         return np.zeros(1)
-    if microscope.z_step_um is None:
+    step = microscope.z_step_um
+    if step is None:
         raise OpticsError(
             "A stack's point spread function needs the distance between its planes; "
             "give z_step_um, in micrometres."
         )
-    return (np.arange(shape[0]) - shape[0] // 2) * microscope.z_step_um
+    return np.arange(-(shape[0] // 2), (shape[0] + 1) // 2, dtype=np.float64) * step

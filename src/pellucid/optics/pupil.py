@@ -61,9 +61,7 @@ def clear_pupil(microscope: Microscope, *, radius_um: float, defocus_um: float =
     nodes = max(_MIN_NODES, int(np.ceil(_NODES_PER_CYCLE * cycles)))
     position, weight = np.polynomial.legendre.leggauss(nodes)
     frequency = 0.5 * edge * (position + 1.0)
-    return Pupil(
-        frequency_per_um=frequency, weight=0.5 * edge * weight * 2.0 * np.pi * frequency
-    )
+    return Pupil(frequency_per_um=frequency, weight=0.5 * edge * weight * 2.0 * np.pi * frequency)
 
 
 def axial_frequency_per_um(

@@ -78,9 +78,7 @@ def camera_scene(scene: Scene, canvas: Canvas) -> CameraScene:
     transfer = shift.sum(axis=0)
     column = np.exp(2j * np.pi * np.arange(k)[:, None] * np.arange(half + 1) / canvas.samples)
     kept = kept * transfer[:, None] * column.sum(axis=0)[None, :] / (k * k)
-    return CameraScene(
-        (truth / peak).astype(np.float32), (kept / peak).astype(np.complex64)
-    )
+    return CameraScene((truth / peak).astype(np.float32), (kept / peak).astype(np.complex64))
 
 
 def blur(

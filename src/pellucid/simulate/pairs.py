@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 
 from pellucid.errors import SettingsError
 from pellucid.imaging.intensity import IntensityScale, estimate_scale
-from pellucid.simulate.acquisition import CameraScene, Exposure, blur, camera_scene, expose, soft_copy
+from pellucid.simulate.acquisition import (
+    CameraScene,
+    Exposure,
+    blur,
+    camera_scene,
+    expose,
+    soft_copy,
+)
 from pellucid.simulate.canvas import Canvas
 from pellucid.simulate.specimens import SPECIMENS, mixture
 

@@ -32,23 +32,22 @@ def filaments(rng: np.random.Generator, canvas: Canvas) -> Scene:
     count = int(np.exp(rng.uniform(np.log(2), np.log(90))))
     persistence_um = np.exp(rng.uniform(np.log(3.0), np.log(60.0)))
     length_um = canvas.side_um * rng.uniform(0.3, 1.6)
-    step_um = 0.6 * canvas.step_um
-    steps = max(2, int(length_um / step_um))
     start = rng.uniform(0, canvas.side_um, (count, 2))
     direction = rng.uniform(0, 2 * np.pi, count)
     if rng.random() < 0.3:  # from one organising centre
         start = rng.uniform(0, canvas.side_um, 2) + rng.normal(0, 0.4, (count, 2))
     if rng.random() < 0.3:  # stress fibres: nearly parallel
         direction = rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.15, count)
-    turns = rng.normal(0, np.sqrt(step_um / persistence_um), (count, steps))
-    angle = direction[:, None] + np.cumsum(turns, axis=1)
-    path = np.stack([np.sin(angle), np.cos(angle)], axis=-1)
-    path = start[:, None, :] + np.cumsum(path * step_um, axis=1)
-    brightness = rng.lognormal(0.0, rng.uniform(0.0, 0.6), count)
-    along = _slow_variation(rng, count, steps, rng.uniform(0.0, 0.4))
-    ends = rng.integers(steps // 3, steps + 1, count)
-    weight = brightness[:, None] * along * (np.arange(steps) < ends[:, None])
-    scene = canvas.splat(path.reshape(-1, 2), weight.ravel())
+    scene = worm_like_chains(
+        rng,
+        canvas,
+        start_um=start,
+        direction=direction,
+        length_um=length_um * rng.uniform(1 / 3, 1.0, count),
+        persistence_um=persistence_um,
+        brightness=rng.lognormal(0.0, rng.uniform(0.0, 0.6), count),
+        unevenness=rng.uniform(0.0, 0.4),
+    )
     return canvas.soften(scene, rng.uniform(0.012, 0.040))
 
 
@@ -117,8 +116,8 @@ def diffuse(rng: np.random.Generator, canvas: Canvas) -> Scene:
     if rng.random() < 0.5:  # sharp-edged, as nuclei are
         body = np.clip(body / rng.uniform(0.05, 0.4), 0, 1)
     texture = _random_field(rng, frequency, shape, np.exp(rng.uniform(np.log(0.08), np.log(0.6))))
-    scene = body * np.clip(1.0 + rng.uniform(0.0, 0.6) * texture, 0, None)
-    return scene.astype(np.float32)
+    scene: Scene = body * np.clip(1.0 + rng.uniform(0.0, 0.6) * texture, 0, None)
+    return scene.astype(np.float32, copy=False)
 
 
 def points(rng: np.random.Generator, canvas: Canvas) -> Scene:
@@ -141,9 +140,7 @@ SPECIMENS: MappingProxyType[str, Drawing] = MappingProxyType(
 )
 
 
-def mixture(
-    rng: np.random.Generator, canvas: Canvas, parts: dict[str, float]
-) -> Scene:
+def mixture(rng: np.random.Generator, canvas: Canvas, parts: dict[str, float]) -> Scene:
     """Draw several kinds of specimen into one scene.
 
     Parameters
@@ -163,10 +160,48 @@ def mixture(
     return total
 
 
+def worm_like_chains(
+    rng: np.random.Generator,
+    canvas: Canvas,
+    *,
+    start_um: NDArray[np.float64],
+    direction: NDArray[np.float64],
+    length_um: NDArray[np.float64],
+    persistence_um: float,
+    brightness: NDArray[np.float64],
+    unevenness: float = 0.0,
+) -> Scene:
+    """Draw filaments whose tangent angle diffuses by ``ds / persistence_um`` a step.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    canvas : Canvas
+    start_um : ndarray, shape (n, 2)
+        Where each begins, ``(y, x)``.
+    direction, length_um, brightness : ndarray, shape (n,)
+        Angle at the start (radians), length, and light a step.
+    persistence_um : float
+        Persistence length of the worm-like chain, in two dimensions.
+    unevenness : float
+        Standard deviation of the brightness along a filament.
+    """
+    step_um = 0.6 * canvas.step_um
+    steps = max(2, int(length_um.max() / step_um))
+    turns = rng.normal(0, np.sqrt(step_um / persistence_um), (len(direction), steps))
+    angle = direction[:, None] + np.cumsum(turns, axis=1)
+    path = np.stack([np.sin(angle), np.cos(angle)], axis=-1)
+    path = start_um[:, None, :] + np.cumsum(path * step_um, axis=1)
+    along = _slow_variation(rng, len(direction), steps, unevenness)
+    drawn = np.arange(steps) < (length_um / step_um)[:, None]
+    return canvas.splat(path.reshape(-1, 2), (brightness[:, None] * along * drawn).ravel())
+
+
 def to_camera(scene: Scene, canvas: Canvas) -> Scene:
     """Sum the fine samples of every camera pixel."""
     n, k = canvas.pixels, canvas.oversampling
-    return scene.reshape(n, k, n, k).sum(axis=(1, 3))
+    summed: Scene = scene.reshape(n, k, n, k).sum(axis=(1, 3))
+    return summed
 
 
 def _slow_variation(
@@ -178,7 +213,8 @@ def _slow_variation(
     left = position.astype(int)
     fraction = position - left
     value = 1 + knots[:, left] * (1 - fraction) + knots[:, left + 1] * fraction
-    return np.clip(value, 0.1, None)
+    kept: NDArray[np.float64] = np.clip(value, 0.1, None)
+    return kept
 
 
 def _curves(
@@ -210,4 +246,5 @@ def _random_field(
     spectrum = (noise[0] + 1j * noise[1]) * envelope
     spectrum[0, 0] = 0.0
     field = fft.irfft2(spectrum, s=shape, overwrite_x=True)
-    return (field / field.std()).astype(np.float32)
+    scaled: Scene = (field / field.std()).astype(np.float32)
+    return scaled

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from pathlib import Path
@@ -54,6 +55,8 @@ class Trainer:
         The second must come from specimens of its own.
     folder : Path
         Receives ``log.jsonl`` and ``checkpoint.pt``; a checkpoint found there is continued.
+    report : callable, optional
+        Receives every line of the log.
     """
 
     def __init__(
@@ -64,10 +67,12 @@ class Trainer:
         pairs: PairStream,
         validation: PairStream,
         folder: Path,
+        report: Callable[[str], None] | None = None,
     ) -> None:
         self.config = config
-        self._network = network.to(memory_format=torch.channels_last)
-        self._average = deepcopy(self._network).requires_grad_(False)
+        # torch's own type hints leave this overload out
+        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._average: nn.Module = deepcopy(self._network).requires_grad_(False)
         self._optimiser = torch.optim.AdamW(
             self._network.parameters(),
             lr=config.learning_rate,
@@ -77,6 +82,7 @@ class Trainer:
         self._pairs = pairs
         self._validation = validation
         self._folder = folder
+        self._report = report
         self._step = 0
         self._seconds = 0.0
         folder.mkdir(parents=True, exist_ok=True)
@@ -153,7 +159,7 @@ class Trainer:
             restored = self._network(image.contiguous(memory_format=torch.channels_last))
         loss = log_mse(restored, truth)
         self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self._network.parameters(), self.config.clip)
         self._optimiser.step()
         self._step += 1
@@ -171,7 +177,8 @@ class Trainer:
         line = json.dumps({**record, **values})
         with (self._folder / "log.jsonl").open("a", encoding="utf-8") as stream:
             stream.write(line + "\n")
-        print(line, flush=True)
+        if self._report is not None:
+            self._report(line)
 
     def _save(self) -> None:
         state = {

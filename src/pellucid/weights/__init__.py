@@ -1,0 +1,1 @@
+"""Networks that come with pellucid: ONNX files, each with a card (JSON) of its training."""
