@@ -39,7 +39,7 @@ class BCRNetDesign:
     """
 
     channels: int = 8
-    levels: int = 5
+    levels: int = 4
     band_width: int = 36
     coarse_width: int = 32
 

@@ -16,6 +16,7 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from pellucid.errors import SettingsError
 from pellucid.imaging.intensity import IntensityScale, estimate_scale
@@ -51,6 +52,9 @@ class PhysicalRegime:
         Log-uniform.
     background_fraction : tuple of float
         Background photons as a fraction of the peak, uniform.
+    smoothing_pixels : tuple of float
+        Sigma of a Gaussian over the recorded image, noise included, uniform, none below zero:
+        many images were interpolated or filtered before they are restored.
     haze_fraction : tuple of float
         Peak of a strongly blurred copy of the scene that lies over image and truth alike, as a
         fraction of the image's peak, uniform; no haze below zero.
@@ -66,6 +70,7 @@ class PhysicalRegime:
     background_fraction: Span = (0.0, 0.3)
     read_noise_electrons: Span = (1.0, 5.0)
     attenuation: Span = (0.0, 1.0)
+    smoothing_pixels: Span = (-2.0, 0.8)
     haze_fraction: Span = (-0.5, 0.5)
     haze_sigma_pixels: Span = (3.0, 12.0)
     offset_error: Span = (-0.05, 0.25)
@@ -175,6 +180,9 @@ def make_pair(
     y, x = (int(v) for v in rng.integers(0, n, 2))
     window = np.ix_(np.arange(y, y + size) % n, np.arange(x, x + size) % n)
     recorded = expose(rng, clean[window] / peak, exposure)
+    smoothing = float(rng.uniform(*regime.smoothing_pixels))
+    if smoothing > 0:
+        recorded = gaussian_filter(recorded, smoothing, mode="mirror")
     expected = truth[window] / peak * exposure.peak_photons + exposure.background_photons
     scale = estimate_scale(recorded)
     shift = float(rng.uniform(*regime.offset_error))
@@ -184,6 +192,7 @@ def make_pair(
         "pixel_size_um": pixel,
         "cutoff_per_pixel": cutoff,
         "attenuation": attenuation,
+        "smoothing_pixels": max(smoothing, 0.0),
         "haze_fraction": max(haze, 0.0),
         "haze_sigma_pixels": sigma,
         "offset_error": shift,
