@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 BACKGROUND_PERCENTILE = 1.0
 PEAK_PERCENTILE = 99.9
 
+#: Percentiles closer than this share of the full range say nothing about the signal.
+_NEGLIGIBLE = 1e-6
+
 #: Beyond this many pixels a regular subset decides the percentiles: exact enough, bounded time.
 _SAMPLE = 1 << 24
 
@@ -65,7 +68,8 @@ def estimate_scale(image: NDArray[Any]) -> IntensityScale:
     if flat.size > _SAMPLE:
         flat = flat[:: -(-flat.size // _SAMPLE)]
     low, high = (float(v) for v in np.percentile(flat, [BACKGROUND_PERCENTILE, PEAK_PERCENTILE]))
-    if high > low:
+    smallest, largest = float(image.min()), float(image.max())
+    whole = largest - smallest
+    if high - low > _NEGLIGIBLE * whole and high - low > float(np.finfo(np.float32).tiny):
         return IntensityScale(low, high - low)
-    low, high = float(image.min()), float(image.max())
-    return IntensityScale(low, high - low if high > low else 1.0)
+    return IntensityScale(smallest, whole if whole > float(np.finfo(np.float32).tiny) else 1.0)

@@ -12,7 +12,8 @@ from pellucid.imaging.intensity import estimate_scale
 from pellucid.imaging.operator import LinearOperator
 from pellucid.solvers.restoration import Restoration
 
-#: Parts of the scene that send less than this share of their light to the camera stay dark.
+#: Parts of the scene that send less than this share of their light to the camera stay as bright
+#: as the image is on average: the data say nothing about them.
 _SEEN = 1e-2
 
 
@@ -59,7 +60,8 @@ def richardson_lucy(
     floor = estimate_scale(image).background if background is None else background
     counts = np.clip(np.subtract(image, floor, dtype=np.float64), 0.0, None).astype(np.float32)
     seen = operator.adjoint(np.ones(operator.output_shape, dtype=np.float32))
-    inverse_seen = np.where(seen > _SEEN, 1.0 / np.maximum(seen, _SEEN), 0.0).astype(np.float32)
+    unseen = seen < _SEEN
+    inverse_seen = (1.0 / np.maximum(seen, _SEEN)).astype(np.float32)
     level = float(counts.mean())
     scene = np.full(operator.input_shape, level, dtype=np.float32)
     smallest = np.float32(max(level * 1e-6, float(np.finfo(np.float32).tiny)))
@@ -71,6 +73,7 @@ def richardson_lucy(
         correction *= inverse_seen
         # FFT rounding may leave tiny negative values where nothing is seen.
         np.maximum(correction, 0.0, out=correction)
+        correction[unseen] = 1.0
         updated = scene * correction
         change = float(np.abs(updated - scene)[camera].mean())
         trace.append(change / level if level > 0 else 0.0)
