@@ -22,9 +22,7 @@ def test_adjoint_is_exact(data: st.DataObject, ndim: int) -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(image=st.tuples(sides, sides), kernel=st.tuples(sides, sides))
-def test_agrees_with_direct_convolution(
-    image: tuple[int, int], kernel: tuple[int, int]
-) -> None:
+def test_agrees_with_direct_convolution(image: tuple[int, int], kernel: tuple[int, int]) -> None:
     rng = np.random.default_rng(2)
     psf = rng.random(kernel)
     operator = Blur(psf, image)

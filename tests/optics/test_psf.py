@@ -136,17 +136,13 @@ def test_symmetric_non_negative_and_scales_with_wavelength_over_aperture(
     ("shape", "word"),
     [((5,), "shape"), ((0, 4), "at least 1"), ((3, 4, 4), "z_step_um")],
 )
-def test_bad_requests_are_explained(
-    scope: Microscope, shape: tuple[int, ...], word: str
-) -> None:
+def test_bad_requests_are_explained(scope: Microscope, shape: tuple[int, ...], word: str) -> None:
     with pytest.raises(OpticsError, match=word):
         widefield_psf(scope, shape)
 
 
 def test_out_of_focus_asks_for_the_refractive_index() -> None:
-    scope = Microscope(
-        numerical_aperture=0.8, emission_nm=525, pixel_size_um=0.1, z_step_um=0.3
-    )
+    scope = Microscope(numerical_aperture=0.8, emission_nm=525, pixel_size_um=0.1, z_step_um=0.3)
     with pytest.raises(OpticsError, match="refractive_index"):
         widefield_psf(scope, (3, 8, 8))
 

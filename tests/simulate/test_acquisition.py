@@ -58,9 +58,7 @@ def test_a_cut_off_the_camera_cannot_sample_is_refused(cutoff: float) -> None:
 @pytest.mark.parametrize("photons", [5.0, 100.0, 5000.0])
 def test_shot_noise_has_the_variance_of_its_mean(photons: float) -> None:
     clean = np.ones((400, 400), dtype=np.float32)
-    exposure = Exposure(
-        peak_photons=photons, background_photons=3.0, read_noise_electrons=0.0
-    )
+    exposure = Exposure(peak_photons=photons, background_photons=3.0, read_noise_electrons=0.0)
     image = expose(np.random.default_rng(0), clean, exposure).astype(float)
     assert image.mean() == pytest.approx(photons + 3.0, rel=0.01)
     assert image.var() == pytest.approx(photons + 3.0, rel=0.02)

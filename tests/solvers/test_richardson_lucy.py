@@ -46,9 +46,7 @@ def test_likelihood_never_falls(cell: CellImage, scope: Microscope) -> None:
 
     def likelihood(iterations: int) -> float:
         whole = (slice(None), slice(None))
-        result = richardson_lucy(
-            image, operator, whole, iterations=iterations, background=floor
-        )
+        result = richardson_lucy(image, operator, whole, iterations=iterations, background=floor)
         expected = np.maximum(operator.apply(result.image - np.float32(floor)), 1e-6)
         counts = np.clip(image - floor, 0, None)
         return float(np.sum(counts * np.log(expected) - expected))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -50,22 +51,24 @@ def export_onnx(
     side = 4 * multiple
     example = torch.zeros(2, 1, side, side + multiple)
     dimension = torch.export.Dim
-    program = torch.onnx.export(
-        network.eval(),
-        (example,),
-        dynamo=True,
-        opset_version=OPSET,
-        input_names=["image"],
-        output_names=["restored"],
-        dynamic_shapes=(
-            {
-                0: dimension("batch", min=1),
-                2: multiple * dimension("rows", min=1, max=4096),
-                3: multiple * dimension("columns", min=1, max=4096),
-            },
-        ),
-        verbose=False,
-    )
+    free = {
+        0: dimension("batch", min=1),
+        2: multiple * dimension("rows", min=1, max=4096),
+        3: multiple * dimension("columns", min=1, max=4096),
+    }
+    with warnings.catch_warnings():
+        # The exporter warns of its own internals, which nobody here can change.
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            network.eval(),
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["image"],
+            output_names=["restored"],
+            dynamic_shapes=(free,),
+            verbose=False,
+        )
     if program is None:
         raise RuntimeError("torch.onnx.export returned no program")
     program.optimize()

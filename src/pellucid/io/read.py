@@ -92,6 +92,8 @@ def _read_tiff(path: Path, axes: str | None) -> Image:
             if not tiff.series:
                 raise ImageError(f"{path} is a TIFF without an image; export it again.")
             series = tiff.series[0]
+            if 0 in series.shape:
+                raise ImageError(f"{path} holds no pixels (shape {series.shape}); export it again.")
             _check_whole(path, tiff)
             data = series.asarray()
             found, metadata = series.axes, _metadata(tiff)

@@ -117,7 +117,8 @@ def write_whole(path: Path, write: Callable[[Path], object], *, overwrite: bool)
             raise OutputError(f"{path} exists already; choose another name or pass --overwrite.")
         temporary.replace(path)
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        # numpy reports a short write, which means a full disk, without an error number
+        full = error.errno in (None, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         raise OutputError(
             f"{path} cannot be written: {error.strerror or error}; "
             + ("free some space or choose another disk with -o." if full else "choose another -o.")

@@ -1,0 +1,118 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from pellucid.errors import WeightsError
+from pellucid.nets import BCRNet, BCRNetDesign
+from pellucid.simulate import PairStream, PhysicalRegime, draw_scenes
+from pellucid.train import Trainer, TrainingConfig
+from pellucid.train.loop import learning_rate, log_mse
+
+REGIME = PhysicalRegime()
+SMALL = TrainingConfig(
+    pairs=96, batch=8, patch=32, specimens=4, scene=64, validation_pairs=4, checkpoint_minutes=1e-5
+)
+
+
+def trainer(folder: Path, config: TrainingConfig = SMALL, threads: int = 2) -> Trainer:
+    torch.manual_seed(config.seed)
+    pool = draw_scenes(range(config.specimens), seed=1, pixels=config.scene, regime=REGIME)
+    return Trainer(
+        BCRNet(BCRNetDesign(channels=4, levels=2, band_width=8, coarse_width=8)),
+        config,
+        pairs=PairStream(pool, regime=REGIME, seed=2, size=config.patch),
+        validation=PairStream(pool, regime=REGIME, seed=3, size=config.patch),
+        folder=folder,
+        threads=threads,
+    )
+
+
+def parameters(folder: Path) -> list[torch.Tensor]:
+    state = torch.load(folder / "checkpoint.pt", weights_only=True)
+    return [*state["network"].values(), *state["average"].values()]
+
+
+def test_goes_on_bit_for_bit_after_being_killed(tmp_path: Path) -> None:
+    whole = trainer(tmp_path / "whole")
+    whole.run()
+    # The same run in a process that is killed after its first checkpoint.
+    code = (
+        "import sys; sys.path[:0] = [sys.argv[2]]; from pathlib import Path;"
+        "import test_loop as t; t.trainer(Path(sys.argv[1])).run()"
+    )
+    folder = tmp_path / "killed"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(folder), str(Path(__file__).parent)], env=os.environ
+    )
+    deadline = time.monotonic() + 60
+    while not (folder / "checkpoint.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    step = torch.load(folder / "checkpoint.pt", weights_only=True)["step"]
+    assert 0 < step <= SMALL.steps
+    resumed = trainer(folder)
+    assert resumed.pairs_seen == step * SMALL.batch
+    resumed.run()
+    for one, two in zip(parameters(tmp_path / "whole"), parameters(folder), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_halves_of_a_batch_give_the_gradient_of_the_whole(tmp_path: Path) -> None:
+    one, two = trainer(tmp_path / "a", threads=1), trainer(tmp_path / "b", threads=2)
+    image, truth = (torch.from_numpy(a) for a in one._pairs.batch(0, 8))
+    assert one._advance(image, truth) == pytest.approx(two._advance(image, truth), rel=1e-5)
+    for first, second in zip(one._network.parameters(), two._network.parameters(), strict=True):
+        # bf16 rounds to three digits, in another order.
+        size = first.grad.abs().max().item()
+        torch.testing.assert_close(first.grad, second.grad, rtol=0, atol=0.02 * size)
+
+
+def test_learns(tmp_path: Path) -> None:
+    config = TrainingConfig(
+        pairs=640, batch=8, patch=32, specimens=8, scene=64, validation_pairs=12
+    )
+    run = trainer(tmp_path, config)
+    before = run.validate()
+    assert run.run() > before + 1.0
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert lines[-1]["pairs"] == 640
+    assert "validation_db" in lines[-1]
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
+    trainer(tmp_path).run()
+    with pytest.raises(WeightsError, match="another configuration"):
+        trainer(tmp_path, SMALL.model_copy(update={"seed": 5}))
+
+
+def test_schedule_warms_up_and_ends_at_zero() -> None:
+    config = TrainingConfig(pairs=3200, batch=32, learning_rate=1.0)
+    rates = [learning_rate(config, step) for step in range(config.steps + 1)]
+    assert rates[0] == pytest.approx(0.2)
+    assert np.argmax(rates) <= 5
+    assert max(rates) == 1.0
+    assert rates[-1] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_loss_counts_every_image_by_its_relative_error() -> None:
+    truth = torch.zeros(2, 1, 4, 4)
+    image = torch.cat([torch.full((1, 1, 4, 4), 0.1), torch.full((1, 1, 4, 4), 20.0)])
+    expected = (np.log(0.01) + np.log(400.0)) / 2
+    assert log_mse(image, truth).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_impossible_configurations_are_refused() -> None:
+    with pytest.raises(ValidationError, match="larger than scene"):
+        TrainingConfig(patch=256, scene=128)
+    with pytest.raises(ValidationError, match="extra"):
+        TrainingConfig(wrong=1)
