@@ -101,7 +101,7 @@ def restore(  # noqa: PLR0917  typer passes by name
         str, typer.Option(help="Type of the result: float32, or same as the input.")
     ] = "float32",
     tile: Annotated[
-        int | None, typer.Option(help="For bcr: pixels a tile reads a side, at most. [1024]")
+        int | None, typer.Option(help="For bcr: pixels a tile reads a side, at most. [2112]")
     ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Write a page with before, after and all settings.")
