@@ -79,15 +79,13 @@ def test_optics_are_options_of_the_same_names(tmp_path: Path, cell: CellImage) -
     assert done.exit_code == 0, done.stderr
 
 
-def test_same_type_rounds_clips_and_says_how_much(tmp_path: Path) -> None:
-    image = np.zeros((64, 64), np.uint8)
-    image[::8] = 255
-    image[:, ::8] = 255
+def test_same_type_rounds_clips_and_says_how_much(tmp_path: Path, cell: CellImage) -> None:
+    image = cell.recorded - cell.recorded.min()
     path = tmp_path / "grid.tif"
-    tifffile.imwrite(path, image)
+    tifffile.imwrite(path, np.rint(image * (255 / image.max())).astype(np.uint8))
     done = call("restore", path, "--dtype", "same")
     assert done.exit_code == 0
-    assert "of 4096 pixels lay outside 0 to 255" in done.stderr
+    assert "of 65536 pixels lay outside 0 to 255" in done.stderr
     assert read_image(tmp_path / "grid-restored.ome.tif").data.dtype == np.uint8
 
 
@@ -289,11 +287,11 @@ def test_demo_of_a_simulated_cell(tmp_path: Path, run: Run) -> None:
     done = run("demo", "-o", tmp_path / "demo")
     assert done.returncode == 0, done.stderr
     assert {
-        "before.png",
-        "after.png",
-        "truth.png",
-        "comparison.png",
-        "report.html",
+        "cell-before.png",
+        "cell-after.png",
+        "cell-truth.png",
+        "cell-comparison.png",
+        "cell-report.html",
         "cell-restored.ome.tif",
     } <= files(tmp_path / "demo")
     rows = [line for line in done.stdout.splitlines() if "PSNR" in line]
@@ -307,7 +305,9 @@ def test_demo_of_a_simulated_cell(tmp_path: Path, run: Run) -> None:
 def test_demo_of_an_image(source: Path, tmp_path: Path) -> None:
     done = call("demo", source, "-o", tmp_path / "demo")
     assert done.exit_code == 0
-    assert {"before.png", "after.png", "cell-restored.ome.tif"} <= files(tmp_path / "demo")
+    assert {"cell-before.png", "cell-after.png", "cell-restored.ome.tif"} <= files(
+        tmp_path / "demo"
+    )
     wrong = call("demo", tmp_path / "none.tif", "-o", tmp_path / "other")
     assert wrong.exit_code == 2
     assert "There is no file" in wrong.stderr

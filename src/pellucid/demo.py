@@ -121,10 +121,12 @@ def _write(
     limits = pictures.contrast(panels["before"], panels["after"])
     drawn = pictures.side_by_side(panels, limits)
     files = [
-        write_whole(folder / "comparison.png", lambda part: part.write_bytes(drawn), overwrite=True)
+        write_whole(
+            folder / f"{name}-comparison.png", lambda part: part.write_bytes(drawn), overwrite=True
+        )
     ]
     files += [
-        write_png(folder / f"{key}.png", pictures.to_grey(panel, limits), overwrite=True)
+        write_png(folder / f"{name}-{key}.png", pictures.to_grey(panel, limits), overwrite=True)
         for key, panel in panels.items()
     ]
     files.append(
@@ -141,7 +143,7 @@ def _write(
             files.append(write_image(before.with_data(data), target, overwrite=True))
     files.append(
         write_report(
-            folder / "report.html",
+            folder / f"{name}-report.html",
             before=before,
             restored=restored,
             source=name,
