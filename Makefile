@@ -8,13 +8,19 @@ BIN := $(VENV)/bin
 IMAGE ?=
 AXES ?=
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-oldest lint clean
 
 demo: $(VENV)/.installed-base
 	@$(BIN)/pellucid demo $(if $(IMAGE),"$(IMAGE)") $(if $(AXES),--axes $(AXES)) -o demo
 
 test: lint
 	$(BIN)/python -m pytest
+
+# The lower bounds of pyproject.toml, in an environment of their own.
+test-oldest:
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable '.[report,train]' hypothesis pytest scikit-image
+	.venv-oldest/bin/python -m pytest
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -34,4 +40,4 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@ $(VENV)/.installed-base
 
 clean:
-	rm -rf $(VENV) demo build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-oldest demo build dist .mypy_cache .pytest_cache .ruff_cache

@@ -15,6 +15,7 @@ from pellucid.errors import PellucidError, PellucidWarning
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
 
     from pellucid.restore.batch import Job, OutputType
     from pellucid.restore.known_optics import KnownOptics
@@ -273,29 +274,36 @@ class _Bar:
     """A progress bar on the terminal; nothing where there is none."""
 
     def __init__(self, label: str) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
         console = _console()
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self._task = self._progress.add_task(label, total=None)
+        self._label = label
+        self._progress = _columns(console) if console.is_terminal else None
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        if self._progress is not None:
+            self._progress.add_task(self._label, total=None)
+            self._progress.start()
         return self
 
     def __exit__(self, *details: object) -> None:
-        self._progress.stop()
+        if self._progress is not None:
+            self._progress.stop()
 
     def __call__(self, done: int, total: int) -> None:
-        self._progress.update(self._task, completed=done, total=total)
+        if self._progress is not None:
+            self._progress.update(self._progress.task_ids[0], completed=done, total=total)
+
+
+def _columns(console: Console) -> Progress:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total}"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
 
 
 def _print_failures(failures: dict[Path, str], count: int) -> None:
