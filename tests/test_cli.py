@@ -96,6 +96,17 @@ def test_report_is_written(source: Path, tmp_path: Path) -> None:
     assert "data:image/png" in (tmp_path / "report.html").read_text()
 
 
+def test_a_report_without_its_packages_is_refused_before_any_work(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pellucid.assess.report.find_spec", lambda name: None)
+    for command in (("restore", source, "--report", "r.html"), ("demo", source)):
+        done = call(*command)
+        assert done.exit_code == 2
+        assert "pip install 'pellucid[report]'" in done.stderr
+    assert files(source.parent) == {"cell.ome.tif"}
+
+
 def test_never_overwrites_unless_told(source: Path) -> None:
     target = source.with_name("cell-restored.ome.tif")
     target.write_bytes(b"precious")

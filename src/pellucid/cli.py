@@ -134,6 +134,9 @@ def restore(  # noqa: PLR0917  typer passes by name
                     "or name a single file."
                 )
             check_writable(report, overwrite=overwrite)
+            from pellucid.assess.report import check_available
+
+            check_available()
         restorer = Restorer(
             method,
             weights=weights,

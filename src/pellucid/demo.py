@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pellucid.assess import pictures
 from pellucid.assess.metrics import psnr, ssim
-from pellucid.assess.report import plane_of, write_report
+from pellucid.assess.report import check_available, plane_of, write_report
 from pellucid.errors import OutputError
 from pellucid.io.image import Channel, Image, Objective, Voxel
 from pellucid.io.read import read_image
@@ -59,6 +59,7 @@ def show(folder: Path, *, image: Path | None = None, axes: str | None = None) ->
     PellucidError
         If the image cannot be restored or the files cannot be written.
     """
+    check_available()
     source = read_image(image, axes=axes) if image is not None else None
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,13 @@ from pellucid.io.write import write_whole
 from pellucid.restore.restorer import Restored
 
 _MOST_CHANNELS = 4
+
+
+def check_available() -> None:
+    """Raise a MissingDependencyError if reports cannot be written, before any work is done."""
+    for package in ("jinja2", "matplotlib"):
+        if find_spec(package) is None:
+            raise require(package, extra="report", purpose="write reports")
 
 
 def write_report(
@@ -60,10 +68,9 @@ def write_report(
     OutputError
         If the file exists or cannot be written.
     """
-    try:
-        import jinja2
-    except ImportError as error:
-        raise require("jinja2", extra="report", purpose="write reports") from error
+    check_available()
+    import jinja2
+
     template = resources.files("pellucid.assess").joinpath("report.html.j2").read_text("utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     page = environment.from_string(template).render(
