@@ -100,8 +100,10 @@ def _read_tiff(path: Path, axes: str | None) -> Image:
             others = len(tiff.series) - 1
     except ImageError:
         raise
-    except MemoryError:
-        raise
+    except MemoryError as error:
+        raise ImageError(
+            f"{path} does not fit in memory; crop it, or split it into smaller files."
+        ) from error
     # tifffile lets errors of many kinds through from a damaged file.
     except Exception as error:
         raise ImageError(
