@@ -38,19 +38,19 @@ def to_grey(image: NDArray[Any], limits: tuple[float, float]) -> NDArray[np.uint
 
 def side_by_side(panels: Mapping[str, NDArray[Any]], limits: tuple[float, float]) -> bytes:
     """Draw images beside one another at one contrast; the result is a PNG."""
-    figure = _figure(4.2 * len(panels), 4.6)
+    figure = new_figure(4.2 * len(panels), 4.6)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (title, image) in zip(axes, panels.items(), strict=True):
         axis.imshow(image, cmap="gray", vmin=limits[0], vmax=limits[1], interpolation="nearest")
         axis.set_title(title, fontsize=10)
         axis.set_axis_off()
-    return _png(figure)
+    return to_png(figure)
 
 
 def difference(before: NDArray[Any], after: NDArray[Any], limits: tuple[float, float]) -> bytes:
     """Draw before, after and their difference; the difference spans as much as the others."""
     span = limits[1] - limits[0]
-    figure = _figure(13.2, 4.6)
+    figure = new_figure(13.2, 4.6)
     axes = figure.subplots(1, 3)
     change = np.asarray(after, dtype=np.float64) - np.asarray(before, dtype=np.float64)
     for axis, title, image in zip(axes[:2], ("before", "after"), (before, after), strict=True):
@@ -62,7 +62,7 @@ def difference(before: NDArray[Any], after: NDArray[Any], limits: tuple[float, f
     figure.colorbar(shown, ax=axes[2], fraction=0.046, pad=0.02)
     for axis in axes:
         axis.set_axis_off()
-    return _png(figure)
+    return to_png(figure)
 
 
 def profile(before: NDArray[Any], after: NDArray[Any], unit_um: float | None) -> tuple[bytes, int]:
@@ -73,21 +73,21 @@ def profile(before: NDArray[Any], after: NDArray[Any], unit_um: float | None) ->
     start = max(0, min(centre - half, after.shape[1] - 2 * half))
     window = slice(start, start + 2 * half)
     position = np.arange(after.shape[1])[window] * (unit_um or 1.0)
-    figure = _figure(6.4, 3.4)
+    figure = new_figure(6.4, 3.4)
     axis = figure.subplots()
     axis.plot(position, before[row, window], color=_INPUT, label="before")
     axis.plot(position, after[row, window], color=_RESULT, label="after")
     axis.set_xlabel("x (um)" if unit_um else "x (pixels)")
     axis.set_ylabel("intensity")
     axis.legend(frameon=False)
-    return _png(figure), row
+    return to_png(figure), row
 
 
 def power_spectra(
     before: NDArray[Any], after: NDArray[Any], cutoff_per_pixel: float | None
 ) -> bytes:
     """Draw the radial power spectra of both, and the cut-off of the optics where known."""
-    figure = _figure(6.4, 3.4)
+    figure = new_figure(6.4, 3.4)
     axis = figure.subplots()
     for image, colour, label in ((before, _INPUT, "before"), (after, _RESULT, "after")):
         frequency, power = radial_power_spectrum(image)
@@ -97,10 +97,11 @@ def power_spectra(
     axis.set_xlabel("spatial frequency (cycles per pixel)")
     axis.set_ylabel("power")
     axis.legend(frameon=False)
-    return _png(figure)
+    return to_png(figure)
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty matplotlib figure of a size in inches, without pyplot's global state."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -108,7 +109,8 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained", dpi=110)
 
 
-def _png(figure: Figure) -> bytes:
+def to_png(figure: Figure) -> bytes:
+    """Render a figure as PNG."""
     buffer = BytesIO()
     figure.savefig(buffer, format="png", bbox_inches="tight", pad_inches=0.05)
     return buffer.getvalue()
