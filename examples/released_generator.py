@@ -1,4 +1,3 @@
-# ruff: noqa: INP001
 """Measure the published generator's point spread function and draw two figures.
 
 Usage: python examples/released_generator.py [FOLDER]

@@ -16,7 +16,7 @@ NO_TORCH = ("optics", "imaging", "solvers", "assess", "io", "restore", "simulate
 #: Lowest first; a package may import those before it.
 LAYERS = (
     "errors", "optics", "imaging", "io", "solvers", "weights", "simulate", "restore", "assess",
-    "nets", "train", "export", "demo", "cli",
+    "nets", "train", "export", "demo", "psf_file", "cli",
 )  # fmt: skip
 
 

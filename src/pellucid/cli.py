@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
+    from pellucid.io.known_optics import KnownOptics
     from pellucid.restore.batch import Job, OutputType
-    from pellucid.restore.known_optics import KnownOptics
     from pellucid.restore.restorer import Restorer
 
 app = typer.Typer(
@@ -112,9 +112,9 @@ def restore(  # noqa: PLR0917  typer passes by name
     """Restore images: remove blur and noise, keep axes, units and metadata."""
     with _one_sentence_errors():
         from pellucid.errors import SettingsError
+        from pellucid.io.known_optics import KnownOptics
         from pellucid.io.write import check_writable
         from pellucid.restore.batch import check_output_type, plan_jobs, run_jobs
-        from pellucid.restore.known_optics import KnownOptics
         from pellucid.restore.restorer import Restorer
 
         checked_dtype = check_output_type(dtype)

@@ -35,6 +35,8 @@ def test_otf_is_one_at_zero_frequency_and_real_for_a_symmetric_psf() -> None:
         assert np.abs(transfer).max() == pytest.approx(1.0)
     odd = otf(widefield_psf(SCOPE, (63, 63)))
     assert np.abs(odd.imag).max() < 1e-5
+    even = widefield_psf(SCOPE, (9, 32, 33))
+    np.testing.assert_allclose(otf(as_torch(even)).numpy(), otf(even), atol=1e-6)
     with pytest.raises(OpticsError, match="not 1"):
         otf(np.ones(5))
 

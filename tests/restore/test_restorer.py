@@ -8,6 +8,7 @@ import pellucid
 from pellucid import Image, Microscope, Restorer, psnr
 from pellucid.errors import ImageError, OpticsError, OutputError, SettingsError
 from pellucid.io import Channel, Objective, Voxel
+from pellucid.optics import Confocal
 from pellucid.restore import KnownOptics
 from pellucid.restore.batch import plan_jobs
 from pellucid.simulate.cell import CellImage
@@ -40,6 +41,32 @@ def test_the_optics_come_from_the_file_or_the_user(cell: CellImage, method: str)
     other = Restorer(method, microscope=KnownOptics(emission_nm=700.0)).restore(described)
     assert other.settings["microscope"][0]["emission_nm"] == 700.0
     assert not np.array_equal(other.image.data, stated)
+
+
+def test_a_whole_microscope_is_taken_as_it_is(cell: CellImage) -> None:
+    """Its modality and aberrations shape the point spread function; gaps come from the file."""
+    image = Image(cell.recorded[:48, :48], "YX", Voxel(pixel_size_um=0.9))
+    plain = {
+        "numerical_aperture": 1.4,
+        "emission_nm": 525,
+        "excitation_nm": 488,
+        "refractive_index": 1.515,
+        "pixel_size_um": 0.04,
+    }
+    scopes = [
+        Microscope(**plain),
+        Microscope(**plain, modality=Confocal(airy_units=1.0)),
+        Microscope(**plain, zernike_waves=((12, 0.1),)),
+    ]
+    results = [
+        Restorer("wiener", microscope=scope, noise_to_signal=0.01).restore(image)
+        for scope in scopes
+    ]
+    kinds = [r.settings["microscope"][0]["modality"]["kind"] for r in results]
+    assert kinds == ["Widefield", "Confocal", "Widefield"]
+    assert results[0].settings["microscope"][0]["pixel_size_um"] == 0.04
+    for other in results[1:]:
+        assert np.abs(other.image.data - results[0].image.data).max() > 0.01
 
 
 def test_missing_optics_are_asked_for_in_one_sentence(cell: CellImage) -> None:

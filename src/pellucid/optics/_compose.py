@@ -26,18 +26,28 @@ from pellucid.optics.modality import (
 _NODES = (-math.sqrt(0.6) / 2, 0.0, math.sqrt(0.6) / 2)
 _WEIGHTS = (5 / 18, 8 / 18, 5 / 18)
 #: Radius, in periods of the cut-off, beyond which the tails of a wave are cut for a convolution.
-_TAIL_PERIODS = 24.0
+TAIL_PERIODS = 24.0
 
 Values = NDArray[np.float64]
 
 
-def compose(microscope: Microscope, grid: Grid, *, pixel_integration: bool) -> Values:
-    """Return the light of every voxel, shape (z, points); sums to one over an infinite field."""
+def compose(
+    microscope: Microscope,
+    grid: Grid,
+    *,
+    pixel_integration: bool,
+    tail_periods: float = TAIL_PERIODS,
+) -> Values:
+    """Return the light of every voxel, shape (z, points); sums to one over an infinite field.
+
+    `tail_periods` is the radius, in periods of the cut-off, up to which the tails beyond the
+    grid are taken into account for that sum and for convolutions.
+    """
     modality = microscope.modality
     if isinstance(modality, Widefield):
         values = _wave(microscope, grid, microscope.emission_nm, averaged=pixel_integration)
         return values * (grid.pixel_size_um**2 / grid.z_um.size)
-    margin = _margin(microscope, modality)
+    margin = _margin(microscope, modality, tail_periods)
     wide = grid.padded(margin)
     values = _unnormalised(microscope, wide, pixel_integration)
     return grid.cropped(values / values.sum(), margin)
@@ -173,9 +183,9 @@ def _in_focus(grid: Grid) -> Grid:
     )
 
 
-def _margin(microscope: Microscope, modality: object) -> int:
+def _margin(microscope: Microscope, modality: object, tail_periods: float) -> int:
     """Pixels to add on every side, so that sums and convolutions meet the tails they need."""
-    tail = _TAIL_PERIODS / microscope.cutoff_per_pixel
+    tail = tail_periods / microscope.cutoff_per_pixel
     width = 0.0
     if isinstance(modality, Confocal):
         width = modality.pinhole_diameter_um(microscope.numerical_aperture, microscope.emission_nm)

@@ -9,7 +9,6 @@ from typing import Any, final
 import array_api_compat
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from pellucid.errors import OpticsError
 from pellucid.optics.microscope import Microscope
@@ -49,28 +48,30 @@ def widefield_otf(relative_frequency: Any) -> Any:
     return (2.0 / math.pi) * (xp.acos(rho) - rho * xp.sqrt(1.0 - rho * rho))
 
 
-def otf(psf: NDArray[np.floating]) -> NDArray[np.complex64]:
+def otf(psf: Any) -> Any:
     """Return the transfer function of a point spread function on its own grid.
 
     Parameters
     ----------
-    psf : ndarray, shape (y, x) or (z, y, x)
-        Centred on the sample ``n // 2`` of every axis.
+    psf : array, shape (y, x) or (z, y, x)
+        Centred on the sample ``n // 2`` of every axis; of any library that follows the array
+        API (numpy, torch).
 
     Returns
     -------
-    ndarray of complex64, same shape
+    array of complex64, same shape and library
         One at zero frequency, which lies at the sample ``n // 2`` of every axis.
     """
     if psf.ndim not in (2, 3):
         raise OpticsError(
             f"A point spread function has 2 or 3 axes, not {psf.ndim}; take one channel and time."
         )
+    xp = array_api_compat.array_namespace(psf)
     axes = tuple(range(psf.ndim))
-    origin = np.roll(psf, [-(n // 2) for n in psf.shape], axes)
-    transfer = np.fft.fftshift(fft.fftn(origin.astype(np.float64), workers=-1))
-    scaled: NDArray[np.complex64] = (transfer / psf.sum(dtype=np.float64)).astype(np.complex64)
-    return scaled
+    precise = xp.astype(psf, xp.float64)
+    origin = xp.roll(precise, tuple(-(n // 2) for n in psf.shape), axis=axes)
+    transfer = xp.fft.fftshift(xp.fft.fftn(origin), axes=axes) / xp.sum(precise)
+    return xp.astype(transfer, xp.complex64)
 
 
 def lateral_cutoff_per_um(microscope: Microscope) -> float:

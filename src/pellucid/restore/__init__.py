@@ -7,8 +7,8 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from pellucid.io.known_optics import KnownOptics as KnownOptics
 from pellucid.restore.api import restore as restore
-from pellucid.restore.known_optics import KnownOptics as KnownOptics
 from pellucid.restore.restorer import METHODS as METHODS
 from pellucid.restore.restorer import Restored as Restored
 from pellucid.restore.restorer import Restorer as Restorer

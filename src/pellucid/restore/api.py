@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from pellucid.errors import ImageError
 from pellucid.io.image import KNOWN_AXES, Image
+from pellucid.io.known_optics import KnownOptics
 from pellucid.io.read import read_image
 from pellucid.optics.microscope import Microscope
-from pellucid.restore.known_optics import KnownOptics
 from pellucid.restore.restorer import Restorer
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, final
 
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from pellucid.errors import PellucidWarning, SettingsError
 from pellucid.imaging.intensity import estimate_scale
 from pellucid.io.image import Image
+from pellucid.io.known_optics import KnownOptics
 from pellucid.optics.microscope import Microscope
-from pellucid.restore.known_optics import KnownOptics
 
 #: Called with the number of steps done and of steps in all.
 Progress: TypeAlias = Callable[[int, int], None]
@@ -123,7 +123,7 @@ class RichardsonLucyBlocks:
         return result, {
             "iterations": self._iterations,
             "background": floors,
-            "microscope": [asdict(m) for m in microscopes],
+            "microscope": [json.loads(m.to_json()) for m in microscopes],
         }
 
 
@@ -154,7 +154,7 @@ class WienerBlocks:
             progress(done + 1, len(blocks))
         return result, {
             "noise_to_signal": [chosen[c] for c in sorted(chosen)],
-            "microscope": [asdict(m) for m in microscopes],
+            "microscope": [json.loads(m.to_json()) for m in microscopes],
         }
 
 
@@ -162,25 +162,28 @@ def _optics(
     image: Image, method: str, known: KnownOptics
 ) -> tuple[str, list[Microscope], list[NDArray[np.float32]]]:
     """Return the axes of a block, and the microscope and PSF of every channel."""
-    from pellucid.optics.psf import widefield_psf
+    from pellucid.optics.otf import lateral_cutoff_per_um
+    from pellucid.optics.psf import point_spread_function
     from pellucid.optics.support import psf_shape
 
     volume = image.size("Z") > 1
     inner = "ZYX" if volume else "YX"
     shape = tuple(image.size(axis) for axis in inner)
     microscopes = [
-        known.completed_by(image, channel).microscope(method=method, volume=volume)
+        known.completed_by(image, channel).microscope(method=f"The method {method}", volume=volume)
         for channel in range(image.size("C"))
     ]
     for microscope in microscopes:
-        if microscope.cutoff_per_pixel > 0.5:
+        cutoff_per_um = lateral_cutoff_per_um(microscope)
+        if cutoff_per_um * microscope.pixel_size_um > 0.5:
             warnings.warn(
                 f"Pixels of {microscope.pixel_size_um:g} um are too large for the optics; "
-                f"{0.5 / microscope.cutoff_per_um:.3g} um or less would record all detail.",
+                f"{0.5 / cutoff_per_um:.3g} um or less would record all detail.",
                 PellucidWarning,
                 stacklevel=5,
             )
-    return inner, microscopes, [widefield_psf(m, psf_shape(m, shape)) for m in microscopes]
+    psfs = [point_spread_function(m, psf_shape(m, shape)).data for m in microscopes]
+    return inner, microscopes, psfs
 
 
 def _channel_data(image: Image, channel: int) -> NDArray[Any]:

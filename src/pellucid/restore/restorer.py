@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, final, get_args
 
 from pellucid.errors import ImageError, SettingsError
 from pellucid.io.image import Image, is_constant
+from pellucid.io.known_optics import KnownOptics
 from pellucid.optics.microscope import Microscope
 from pellucid.restore.blocks import (
     Blocks,
@@ -17,7 +18,6 @@ from pellucid.restore.blocks import (
     RichardsonLucyBlocks,
     WienerBlocks,
 )
-from pellucid.restore.known_optics import KnownOptics
 
 Method: TypeAlias = Literal["bcr", "richardson-lucy", "wiener"]
 METHODS: tuple[str, ...] = get_args(Method)

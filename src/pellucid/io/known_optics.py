@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from typing import final
 
 from pellucid.errors import OpticsError
@@ -19,6 +19,16 @@ _OPTIONS = {
 }
 
 
+_VALUES = (
+    "numerical_aperture",
+    "emission_nm",
+    "excitation_nm",
+    "refractive_index",
+    "pixel_size_um",
+    "z_step_um",
+)
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownOptics:
@@ -30,11 +40,13 @@ class KnownOptics:
     refractive_index: float | None = None
     pixel_size_um: float | None = None
     z_step_um: float | None = None
+    #: A whole microscope these values belong to: its modality, theory and aberrations.
+    base: Microscope | None = None
 
     @classmethod
     def of(cls, microscope: Microscope) -> KnownOptics:
         """Return all that a microscope states."""
-        return cls(**{field.name: getattr(microscope, field.name) for field in fields(cls)})
+        return cls(**{name: getattr(microscope, name) for name in _VALUES}, base=microscope)
 
     def completed_by(self, image: Image, channel: int) -> KnownOptics:
         """Fill what is missing from an image's metadata; what is stated wins."""
@@ -47,9 +59,10 @@ class KnownOptics:
             "pixel_size_um": image.voxel.pixel_size_um,
             "z_step_um": image.voxel.z_step_um,
         }
-        stated = {field.name: getattr(self, field.name) for field in fields(self)}
+        stated = {name: getattr(self, name) for name in _VALUES}
         return KnownOptics(
-            **{name: found[name] if value is None else value for name, value in stated.items()}
+            **{name: found[name] if value is None else value for name, value in stated.items()},
+            base=self.base,
         )
 
     def microscope(self, *, method: str, volume: bool) -> Microscope:
@@ -58,7 +71,7 @@ class KnownOptics:
         Parameters
         ----------
         method : str
-            What needs it, for the message.
+            What needs it, to begin the message with.
         volume : bool
             Whether a three-dimensional point spread function is wanted.
 
@@ -74,10 +87,10 @@ class KnownOptics:
         if missing:
             asked = ", ".join(f"{_OPTIONS[name]}" for name in missing)
             raise OpticsError(
-                f"The method {method} needs the optics, and the file does not state all of it: "
-                f"give {asked}."
+                f"{method} needs the optics, and the file does not state all of it: give {asked}."
             )
-        return Microscope(**{field.name: getattr(self, field.name) for field in fields(self)})
+        values = {name: getattr(self, name) for name in _VALUES}
+        return Microscope(**values) if self.base is None else replace(self.base, **values)
 
     @property
     def cutoff_per_pixel(self) -> float | None:
@@ -85,3 +98,26 @@ class KnownOptics:
         if not (self.numerical_aperture and self.emission_nm and self.pixel_size_um):
             return None
         return 2e3 * self.numerical_aperture / self.emission_nm * self.pixel_size_um
+
+
+def microscope_of(
+    image: Image, channel: int = 0, *, known: KnownOptics | None = None
+) -> Microscope:
+    """Return the microscope an image's metadata describe.
+
+    Parameters
+    ----------
+    image : Image
+    channel : int
+        Whose wavelengths to take.
+    known : KnownOptics, optional
+        What to take instead of the metadata, or beside them.
+
+    Raises
+    ------
+    OpticsError
+        If numerical aperture, emission or pixel size is neither stated nor in the metadata;
+        for a stack also refractive index and z step.
+    """
+    found = (known or KnownOptics()).completed_by(image, channel)
+    return found.microscope(method="A microscope", volume=image.size("Z") > 1)
