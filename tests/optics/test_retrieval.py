@@ -1,8 +1,19 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from pellucid import read_image
 from pellucid.errors import OpticsError
-from pellucid.optics import Confocal, Microscope, point_spread_function
+from pellucid.optics import (
+    Confocal,
+    LightSheet,
+    Microscope,
+    average_beads,
+    find_beads,
+    point_spread_function,
+    prepare_psf,
+)
 from pellucid.optics.retrieval import PRIMARY, retrieve
 
 BASE = {
@@ -58,3 +69,39 @@ def test_what_cannot_be_fitted_is_explained() -> None:
         retrieve(np.ones((2, 9, 9)), guess)
     with pytest.raises(OpticsError, match="constant"):
         retrieve(np.ones((3, 9, 9)), guess)
+
+
+def test_real_beads_are_explained_by_a_microscope(real_images: Path) -> None:
+    """Four confocal beads: a plausible aperture and small aberrations leave 2 % of the peak."""
+    stack = read_image(real_images / "psf" / "mpi_confocal_beads_zyx.tif", axes="ZYX").data
+    beads = average_beads(stack, find_beads(stack, pixel_size_um=0.0225, z_step_um=0.125))
+    small = beads.resampled(pixel_size_um=0.045, shape=(17, 25, 25))
+    guess = Microscope(
+        numerical_aperture=1.3,
+        emission_nm=520,
+        excitation_nm=488,
+        refractive_index=1.515,
+        pixel_size_um=0.045,
+        z_step_um=0.125,
+        modality=Confocal(airy_units=1.0),
+    )
+    found = retrieve(small.data, guess)
+    assert 1.0 < found.microscope.numerical_aperture < 1.5
+    assert abs(dict(found.microscope.zernike_waves)[12]) < 0.1
+    assert found.residual < 0.025
+
+
+def test_a_real_light_sheet_psf_is_explained_by_one(real_images: Path) -> None:
+    stack = read_image(real_images / "psf" / "lls_psf_zyx.tif", axes="ZYX").data
+    ready = prepare_psf(stack, pixel_size_um=0.102, z_step_um=0.1)
+    small = ready.resampled(shape=(15, 15, 15), z_step_um=0.15).data
+    plain = {
+        "numerical_aperture": 1.1,
+        "emission_nm": 520,
+        "refractive_index": 1.33,
+        "pixel_size_um": 0.102,
+        "z_step_um": 0.15,
+    }
+    widefield = retrieve(small, Microscope(**plain))
+    sheet = retrieve(small, Microscope(**plain, modality=LightSheet(thickness_um=0.8)))
+    assert sheet.residual < 0.6 * widefield.residual

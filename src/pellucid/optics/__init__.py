@@ -2,6 +2,11 @@
 
 from pellucid.optics.aberration import Layers as Layers
 from pellucid.optics.batch import airy_psfs as airy_psfs
+from pellucid.optics.bead_size import deconvolve_bead as deconvolve_bead
+from pellucid.optics.measured import MeasuredPsf as MeasuredPsf
+from pellucid.optics.measured import average_beads as average_beads
+from pellucid.optics.measured import find_beads as find_beads
+from pellucid.optics.measured import prepare_psf as prepare_psf
 from pellucid.optics.microscope import Microscope as Microscope
 from pellucid.optics.modality import Confocal as Confocal
 from pellucid.optics.modality import LightSheet as LightSheet
@@ -20,3 +25,7 @@ from pellucid.optics.presets import paper_microscope as paper_microscope
 from pellucid.optics.psf import Psf as Psf
 from pellucid.optics.psf import point_spread_function as point_spread_function
 from pellucid.optics.psf import widefield_psf as widefield_psf
+from pellucid.optics.released import ReleasedPsf as ReleasedPsf
+from pellucid.optics.released import sample_released as sample_released
+from pellucid.optics.retrieval import retrieve as retrieve
+from pellucid.optics.widths import widths as widths
