@@ -324,9 +324,10 @@ def _slow_background(data: NDArray[np.float32]) -> NDArray[np.float32]:
     design = np.stack([np.broadcast_to(t, data.shape).ravel()[::every] for t in terms], axis=1)
     values = data.ravel()[::every]
     kept = np.ones(len(values), dtype=bool)
-    factors: Array = np.zeros(len(terms))
+    factors: Array = np.zeros(len(terms), dtype=np.float64)
     for _ in range(6):
-        factors = np.linalg.lstsq(design[kept].astype(np.float64), values[kept], rcond=1e-6)[0]
+        solved = np.linalg.lstsq(design[kept].astype(np.float64), values[kept], rcond=1e-6)[0]
+        factors = solved.astype(np.float64)
         off = values - design @ factors
         off -= np.median(off)
         kept = np.abs(off) <= 3.0 * SIGMA_PER_MAD * np.median(np.abs(off))
