@@ -65,6 +65,24 @@ def test_every_modality_is_centred_symmetric_and_sums_to_one(modality: object) -
         assert psf.outside < 0.2
 
 
+@pytest.mark.parametrize("modality", ALL, ids=lambda m: type(m).__name__)
+def test_the_same_in_torch(modality: object) -> None:
+    torch = pytest.importorskip("torch", reason="torch not installed")
+    plain = scope(modality)
+    aberrated = scope(modality, theory="vectorial", zernike_waves=((5, 0.05), (12, 0.03)))
+    for built, shape in ((plain, (3, 15, 16)), (aberrated, (7, 8))):
+        ours = point_spread_function(built, shape)
+        theirs = point_spread_function(built, shape, like=torch.empty(0))
+        assert isinstance(theirs.data, torch.Tensor)
+        assert theirs.data.dtype == torch.float32
+        peak = ours.data.max()
+        np.testing.assert_allclose(theirs.data.numpy(), ours.data, atol=1e-6 * peak)
+        assert theirs.outside == pytest.approx(ours.outside, abs=1e-6)
+    averaged = point_spread_function(plain, (9, 9), pixel_integration=True, like=torch.empty(0))
+    expected = point_spread_function(plain, (9, 9), pixel_integration=True).data
+    np.testing.assert_allclose(averaged.data.numpy(), expected, atol=1e-6 * expected.max())
+
+
 def test_widefield_is_detection_alone() -> None:
     psf = point_spread_function(scope(Widefield()), (33, 33)).data
     np.testing.assert_array_equal(psf, widefield_psf(scope(Widefield()), (33, 33)))

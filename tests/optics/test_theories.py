@@ -100,13 +100,14 @@ def test_richards_wolf_integrals_agree_with_the_package_psf(aperture: float, ind
 
 def axial_field(scope: Microscope, radius: np.ndarray, depth: np.ndarray) -> np.ndarray:
     """|I1|^2 in the units of `intensity`, shape (z, r)."""
-    from pellucid.optics.field import _radial
+    from pellucid.optics._library import library_of
+    from pellucid.optics.field import _Rings
     from pellucid.optics.pupil import sample_pupil
 
     pupil = sample_pupil(scope, wavelength_nm=500, radius_um=1.6, defocus_um=2.0)
     sine = np.sqrt(1 - pupil.cosine**2)
-    (wave,) = _radial(pupil, 1, [pupil.wave * sine / 2], radius, depth)
-    return np.abs(wave.T) ** 2 / pupil.energy_per_um2
+    (wave,) = _Rings(pupil, radius, library_of()).waves(1, [pupil.wave * sine / 2], depth)
+    return np.abs(wave) ** 2 / pupil.energy_per_um2
 
 
 @pytest.mark.parametrize("aperture", [0.8, 1.2, 1.4])

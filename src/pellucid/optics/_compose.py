@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
+from scipy.fft import next_fast_len
 from scipy.special import j1
 
 from pellucid.errors import OpticsError
+from pellucid.optics._library import Library
 from pellucid.optics.field import intensity
 from pellucid.optics.grid import Grid
 from pellucid.optics.microscope import Microscope
@@ -28,7 +30,8 @@ _WEIGHTS = (5 / 18, 8 / 18, 5 / 18)
 #: Radius, in periods of the cut-off, beyond which the tails of a wave are cut for a convolution.
 TAIL_PERIODS = 24.0
 
-Values = NDArray[np.float64]
+#: Arrays of the library asked for, shape (z, points), float64.
+Values = Any
 
 
 def compose(
@@ -36,6 +39,7 @@ def compose(
     grid: Grid,
     *,
     pixel_integration: bool,
+    library: Library,
     tail_periods: float = TAIL_PERIODS,
 ) -> Values:
     """Return the light of every voxel, shape (z, points); sums to one over an infinite field.
@@ -45,40 +49,45 @@ def compose(
     """
     modality = microscope.modality
     if isinstance(modality, Widefield):
-        values = _wave(microscope, grid, microscope.emission_nm, averaged=pixel_integration)
+        values = _wave(
+            microscope, grid, microscope.emission_nm, averaged=pixel_integration, library=library
+        )
         return values * (grid.pixel_size_um**2 / grid.z_um.size)
     margin = _margin(microscope, modality, tail_periods)
     wide = grid.padded(margin)
-    values = _unnormalised(microscope, wide, pixel_integration)
-    return grid.cropped(values / values.sum(), margin)
+    values = _unnormalised(microscope, wide, averaged=pixel_integration, library=library)
+    return grid.cropped(values / library.xp.sum(values), margin)
 
 
-def _unnormalised(microscope: Microscope, wide: Grid, averaged: bool) -> Values:
+def _unnormalised(
+    microscope: Microscope, wide: Grid, *, averaged: bool, library: Library
+) -> Values:
     modality = microscope.modality
+
+    def wave(wavelength_nm: float, grid: Grid = wide, **options: bool) -> Values:
+        return _wave(microscope, grid, wavelength_nm, averaged=averaged, library=library, **options)
+
     if isinstance(modality, LightSheet):
-        detected = _wave(microscope, wide, microscope.emission_nm, averaged=averaged)
-        return detected * _sheet(microscope, modality, wide.z_um)[:, None]
-    excitation_nm = _excitation(microscope)
-    excited = _wave(microscope, wide, excitation_nm, averaged=averaged)
+        sheet = _sheet(microscope, modality, wide.z_um)[:, None]
+        return wave(microscope.emission_nm) * library.array(sheet)
+    excited = wave(_excitation(microscope))
     if isinstance(modality, TwoPhoton):
         return excited**2
     if isinstance(modality, Sted):
-        crest = _wave(microscope, wide, modality.depletion_nm, averaged=averaged, doughnut=True)
+        crest = wave(modality.depletion_nm, doughnut=True)
         # One depletion power for the whole stack: the crest of the plane in focus.
-        focal = _wave(
-            microscope, _in_focus(wide), modality.depletion_nm, averaged=False, doughnut=True
-        )
-        depletion = crest * (math.log(2.0) * modality.saturation / float(focal.max()))
-        return excited * np.exp(-depletion)
-    detected = _wave(microscope, wide, microscope.emission_nm, averaged=averaged)
+        focal = wave(modality.depletion_nm, wide.in_focus(), doughnut=True)
+        strongest = float(library.xp.max(focal))
+        return excited * library.xp.exp(crest * (-math.log(2) * modality.saturation / strongest))
+    detected = wave(microscope.emission_nm)
     if isinstance(modality, Confocal):
         diameter = modality.pinhole_diameter_um(
             microscope.numerical_aperture, microscope.emission_nm
         )
-        return excited * _through_pinhole(detected, wide, diameter)
+        return excited * _through_pinhole(detected, wide, diameter, library=library)
     if isinstance(modality, SpinningDisk):
-        twice = _through_pinhole(excited, wide, modality.pinhole_um, times=2)
-        return detected * _lattice_sum(twice, wide, modality.spacing_um)
+        twice = _through_pinhole(excited, wide, modality.pinhole_um, times=2, library=library)
+        return detected * _lattice_sum(twice, wide, modality.spacing_um, library)
     raise OpticsError(f"There is no rule for the modality {modality!r}.")
 
 
@@ -88,6 +97,7 @@ def _wave(
     wavelength_nm: float,
     *,
     averaged: bool,
+    library: Library,
     doughnut: bool = False,
 ) -> Values:
     """Intensity at the pixel centres, or its average over the pixels."""
@@ -100,64 +110,69 @@ def _wave(
             x_um=where.x_um,
             z_um=where.z_um,
             doughnut=doughnut,
+            library=library,
         )
 
     if not averaged:
         return at(grid)
     step = grid.pixel_size_um
-    total = np.zeros((grid.z_um.size, grid.y_um.size))
+    total: Values = 0.0
     for dy, wy in zip(_NODES, _WEIGHTS, strict=True):
         for dx, wx in zip(_NODES, _WEIGHTS, strict=True):
-            total += wy * wx * at(grid.shifted(dy * step, dx * step))
+            total = total + wy * wx * at(grid.shifted(dy * step, dx * step))
     return total
 
 
-def _through_pinhole(values: Values, grid: Grid, diameter_um: float, *, times: int = 1) -> Values:
+def _through_pinhole(
+    values: Values, grid: Grid, diameter_um: float, *, library: Library, times: int = 1
+) -> Values:
     """Convolve every plane with a uniform disc of unit area, by its exact transform."""
+    xp = library.xp
     shape = (values.shape[0], grid.height, grid.width)
-    fast = [fft.next_fast_len(n, real=True) for n in shape[1:]]
-    fy = fft.fftfreq(fast[0], grid.pixel_size_um)
-    fx = fft.rfftfreq(fast[1], grid.pixel_size_um)
+    fast = [next_fast_len(n, real=True) for n in shape[1:]]
+    fy = np.fft.fftfreq(fast[0], grid.pixel_size_um)
+    fx = np.fft.rfftfreq(fast[1], grid.pixel_size_um)
     argument = np.pi * diameter_um * np.hypot(fy[:, None], fx[None, :])
     safe = np.where(argument == 0, 1.0, argument)
     disc = np.where(argument == 0, 1.0, 2.0 * j1(safe) / safe) ** times
-    spectrum = fft.rfft2(values.reshape(shape), fast, workers=-1)
-    blurred = fft.irfft2(spectrum * disc, fast, workers=-1)[:, : shape[1], : shape[2]]
-    return np.clip(blurred, 0.0, None).reshape(values.shape)
+    planes = xp.reshape(values, shape)
+    spectrum = xp.fft.rfftn(planes, s=fast, axes=(1, 2))
+    blurred = xp.fft.irfftn(spectrum * library.array(disc), s=fast, axes=(1, 2))
+    inner = blurred[:, : shape[1], : shape[2]]
+    return xp.reshape(xp.clip(inner, 0.0, None), values.shape)
 
 
-def _lattice_sum(values: Values, grid: Grid, spacing_um: float) -> Values:
+def _lattice_sum(values: Values, grid: Grid, spacing_um: float, library: Library) -> Values:
     """Add copies of every plane at the points of a square lattice.
 
     Exact for what lies on the grid: each pixel gathers the values a whole number of spacings
-    away, linearly between pixels; beyond the grid the planes are too dim to matter.
+    away, linearly between pixels; beyond the grid the planes are too dim to matter. Both axes
+    are one matrix each, since the copies along one do not depend on the other.
     """
-    shape = (values.shape[0], grid.height, grid.width)
-    planes = values.reshape(shape)
-    for axis in (1, 2):
-        planes = _comb(planes, axis, spacing_um / grid.pixel_size_um)
-    return planes.reshape(values.shape)
+    xp = library.xp
+    planes = xp.reshape(values, (values.shape[0], grid.height, grid.width))
+    period = spacing_um / grid.pixel_size_um
+    rows, columns = (library.array(_comb(n, period)) for n in (grid.height, grid.width))
+    return xp.reshape(rows @ planes @ columns.T, values.shape)
 
 
-def _comb(planes: Values, axis: int, period: float) -> Values:
-    length = planes.shape[axis]
-    total = np.zeros_like(planes)
-    reach = int(length / period)
+def _comb(length: int, period: float) -> NDArray[np.float64]:
+    """Return the matrix that adds up samples a whole number of periods away."""
+    matrix = np.zeros((length, length))
     place = np.arange(length)
+    reach = int(length / period)
     for k in range(-reach, reach + 1):
-        where = place + k * period
-        left = np.floor(where).astype(int)
-        share = where - left
+        left = np.floor(place + k * period).astype(int)
+        share = place + k * period - left
         for index, weight in ((left, 1.0 - share), (left + 1, share)):
             valid = (index >= 0) & (index < length)
-            taken = np.take(planes, np.clip(index, 0, length - 1), axis=axis)
-            form = [1, 1, 1]
-            form[axis] = length
-            total += taken * (weight * valid).reshape(form)
-    return total
+            matrix[place[valid], index[valid]] += weight[valid]
+    return matrix
 
 
-def _sheet(microscope: Microscope, modality: LightSheet, z_um: Values) -> Values:
+def _sheet(
+    microscope: Microscope, modality: LightSheet, z_um: NDArray[np.float64]
+) -> NDArray[np.float64]:
     if modality.thickness_um is not None:
         return np.exp(-4.0 * math.log(2.0) * (z_um / modality.thickness_um) ** 2)
     aperture = modality.sheet_numerical_aperture or 0.0
@@ -169,18 +184,6 @@ def _excitation(microscope: Microscope) -> float:
     if microscope.excitation_nm is None:  # Microscope refuses to be without
         raise OpticsError("Give excitation_nm, in nanometres.")
     return microscope.excitation_nm
-
-
-def _in_focus(grid: Grid) -> Grid:
-    return Grid(
-        height=grid.height,
-        width=grid.width,
-        y_um=grid.y_um,
-        x_um=grid.x_um,
-        z_um=np.zeros(1),
-        pixel_size_um=grid.pixel_size_um,
-        centre=grid.centre[-2:],
-    )
 
 
 def _margin(microscope: Microscope, modality: object, tail_periods: float) -> int:

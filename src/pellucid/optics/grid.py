@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import final
+from dataclasses import dataclass, replace
+from typing import Any, final
 
+import array_api_compat
 import numpy as np
 from numpy.typing import NDArray
 
@@ -102,22 +103,19 @@ class Grid:
             centre=(*self.centre[:-2], self.centre[-2] + pixels, self.centre[-1] + pixels),
         )
 
-    def cropped(self, values: NDArray[np.float64], pixels: int) -> NDArray[np.float64]:
-        """Return values (z, points) of a padded grid on this one."""
+    def cropped(self, values: Any, pixels: int) -> Any:
+        """Return values (z, points) of a padded grid, of any array library, on this one."""
+        xp = array_api_compat.array_namespace(values)
         shape = (values.shape[0], self.height + 2 * pixels, self.width + 2 * pixels)
-        inner = values.reshape(shape)[
+        inner = xp.reshape(values, shape)[
             :, pixels : pixels + self.height, pixels : pixels + self.width
         ]
-        return inner.reshape(values.shape[0], -1)
+        return xp.reshape(inner, (values.shape[0], -1))
+
+    def in_focus(self) -> Grid:
+        """Return the plane of the grid that goes through the point."""
+        return replace(self, z_um=np.zeros(1), centre=self.centre[-2:])
 
     def shifted(self, y_um: float, x_um: float) -> Grid:
         """Return the grid with all pixels moved."""
-        return Grid(
-            height=self.height,
-            width=self.width,
-            y_um=self.y_um + y_um,
-            x_um=self.x_um + x_um,
-            z_um=self.z_um,
-            pixel_size_um=self.pixel_size_um,
-            centre=self.centre,
-        )
+        return replace(self, y_um=self.y_um + y_um, x_um=self.x_um + x_um)

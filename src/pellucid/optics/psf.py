@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.optics._compose import compose
+from pellucid.optics._library import library_of
 from pellucid.optics.field import intensity
 from pellucid.optics.grid import Grid
 from pellucid.optics.microscope import Microscope
@@ -21,8 +22,8 @@ class Psf:
 
     Attributes
     ----------
-    data : ndarray of float32, shape (y, x) or (z, y, x)
-        Light a voxel receives from a point of unit light.
+    data : array of float32, shape (y, x) or (z, y, x)
+        Of numpy, or of the library asked for. Light a voxel receives from a point of unit light.
     centre : tuple of float
         Position of the point in samples, such as ``(32.0, 32.0)`` for a grid of 64 or 65.
     outside : float
@@ -30,7 +31,7 @@ class Psf:
         planes of a stack would sum to one together.
     """
 
-    data: NDArray[np.float32]
+    data: Any
     centre: tuple[float, ...]
     outside: float
 
@@ -41,6 +42,7 @@ def point_spread_function(
     *,
     offset: tuple[float, ...] | None = None,
     pixel_integration: bool = False,
+    like: Any = None,
 ) -> Psf:
     """Return the point spread function of a microscope of any modality.
 
@@ -55,6 +57,9 @@ def point_spread_function(
         samples; zero if not given.
     pixel_integration : bool
         Average over the area of each pixel instead of taking the value at its centre.
+    like : array, optional
+        An array of the library that follows the array API (numpy, torch) and on the device
+        that shall compute and hold the result; numpy if not given.
 
     Returns
     -------
@@ -66,11 +71,13 @@ def point_spread_function(
         If the shape is not 2-D or 3-D, or the microscope lacks a value.
     """
     grid = Grid.of(microscope, shape, offset=offset)
-    values = compose(microscope, grid, pixel_integration=pixel_integration)
+    library = library_of(like)
+    xp = library.xp
+    values = compose(microscope, grid, pixel_integration=pixel_integration, library=library)
     return Psf(
-        np.ascontiguousarray(values.reshape(shape), dtype=np.float32),
+        xp.astype(xp.reshape(values, shape), xp.float32),
         grid.centre,
-        max(0.0, 1.0 - float(values.sum())),
+        max(0.0, 1.0 - float(xp.sum(values))),
     )
 
 

@@ -12,6 +12,7 @@ from scipy.optimize import least_squares
 
 from pellucid.errors import OpticsError
 from pellucid.optics._compose import compose
+from pellucid.optics._library import library_of
 from pellucid.optics.aberration import zernike_orders
 from pellucid.optics.grid import Grid
 from pellucid.optics.microscope import Microscope
@@ -111,7 +112,13 @@ def retrieve(
     def model(values: NDArray[np.float64]) -> NDArray[np.float64]:
         scope, offset = built(values)
         grid = Grid.of(scope, data.shape, offset=offset)
-        shape = compose(scope, grid, pixel_integration=False, tail_periods=_TAIL_PERIODS).ravel()
+        shape = compose(
+            scope,
+            grid,
+            pixel_integration=False,
+            library=library_of(),
+            tail_periods=_TAIL_PERIODS,
+        ).ravel()
         basis = np.stack([shape / shape.max(), np.ones_like(shape)], axis=1)
         weights, *_ = np.linalg.lstsq(basis, measured, rcond=None)
         scaled: NDArray[np.float64] = basis @ weights
