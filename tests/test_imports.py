@@ -98,3 +98,24 @@ def test_every_public_name_exists() -> None:
     for name in pellucid.__all__:
         assert getattr(pellucid, name) is not None
     assert set(pellucid.__all__) <= set(dir(pellucid))
+
+
+def test_lazy_names_of_optics_do_not_depend_on_what_was_imported_before() -> None:
+    code = (
+        "import importlib, pkgutil, pellucid.optics as optics\n"
+        "for module in pkgutil.iter_modules(optics.__path__):\n"
+        "    importlib.import_module(f'pellucid.optics.{module.name}')\n"
+        "for name in optics.__all__:\n"
+        "    value = getattr(optics, name)\n"
+        "    assert type(value).__name__ != 'module', name\n"
+        "assert set(optics.__all__) <= set(dir(optics))"
+    )
+    modules_after(code)
+
+
+def test_a_network_restores_without_the_rest_of_optics() -> None:
+    loaded = modules_after(
+        "import numpy as np, pellucid\npellucid.restore(np.random.default_rng(0).random((40, 40)))"
+    )
+    assert "pellucid.optics.field" not in loaded
+    assert "scipy.interpolate" not in loaded

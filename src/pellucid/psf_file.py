@@ -21,9 +21,9 @@ from pellucid.optics.modality import (
     TwoPhoton,
     Widefield,
 )
-from pellucid.optics.otf import check_sampling
 from pellucid.optics.presets import objective as find_objective
 from pellucid.optics.psf import point_spread_function
+from pellucid.optics.transfer import check_sampling
 
 
 @final

@@ -23,7 +23,7 @@ from pellucid.optics.measured import (
     find_beads,
     prepare_psf,
 )
-from pellucid.optics.widths import widths
+from pellucid.optics.psf_width import widths
 
 WIDE = Microscope(
     numerical_aperture=1.2,

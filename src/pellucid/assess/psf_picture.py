@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pellucid.assess.pictures import new_figure, to_png
 from pellucid.optics.microscope import Microscope
-from pellucid.optics.otf import otf
+from pellucid.optics.transfer import otf
 
 #: Powers the views are drawn with, so that the rings and the cone show.
 _GAMMA = 0.4

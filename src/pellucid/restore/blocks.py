@@ -162,9 +162,9 @@ def _optics(
     image: Image, method: str, known: KnownOptics
 ) -> tuple[str, list[Microscope], list[NDArray[np.float32]]]:
     """Return the axes of a block, and the microscope and PSF of every channel."""
-    from pellucid.optics.otf import lateral_cutoff_per_um
     from pellucid.optics.psf import point_spread_function
     from pellucid.optics.support import psf_shape
+    from pellucid.optics.transfer import lateral_cutoff_per_um
 
     volume = image.size("Z") > 1
     inner = "ZYX" if volume else "YX"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from pellucid.errors import SettingsError
-from pellucid.optics.otf import widefield_otf
+from pellucid.optics.transfer import widefield_otf
 from pellucid.simulate.canvas import Canvas
 from pellucid.simulate.specimens import Scene, to_camera
 

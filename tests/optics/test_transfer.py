@@ -17,7 +17,7 @@ from pellucid.optics import (
     widefield_otf,
     widefield_psf,
 )
-from pellucid.optics.otf import axial_cutoff_per_um, lateral_cutoff_per_um
+from pellucid.optics.transfer import axial_cutoff_per_um, lateral_cutoff_per_um
 
 SCOPE = Microscope(
     numerical_aperture=1.2,
