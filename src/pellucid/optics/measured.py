@@ -12,19 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import gaussian_filter
 
 from pellucid.errors import OpticsError
-from pellucid.optics._beads import (
-    Bead,
-    FoundBeads,
-    Reason,
-    RejectedBead,
-    as_volume,
-    check_voxel,
-    check_window,
-    count_reasons,
-    find_beads,
-    leaves_field,
-    neighbours,
-)
+from pellucid.optics._beads import as_volume, check_voxel, check_window, find_beads
 from pellucid.optics._width import (
     Array,
     border_background,
@@ -35,6 +23,15 @@ from pellucid.optics._width import (
     sample,
     spot_centre,
     window_positions,
+)
+from pellucid.optics.bead import (
+    Bead,
+    FoundBeads,
+    Reason,
+    RejectedBead,
+    count_reasons,
+    leaves_field,
+    neighbours,
 )
 
 __all__ = [
