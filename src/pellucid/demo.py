@@ -14,7 +14,7 @@ from pellucid.assess import pictures
 from pellucid.assess.metrics import psnr, ssim
 from pellucid.assess.report import check_available, plane_of, write_report
 from pellucid.errors import OutputError
-from pellucid.io.image import Channel, Image, Objective, Voxel
+from pellucid.io.image import Channel, Image, Objective, Voxel, image_stem
 from pellucid.io.read import read_image
 from pellucid.io.write import write_image, write_png, write_whole
 from pellucid.restore.restorer import Restored, Restorer
@@ -74,7 +74,7 @@ def show(folder: Path, *, image: Path | None = None, axes: str | None = None) ->
         notes = tuple(str(warning.message) for warning in caught)
         for warning in caught:
             warnings.warn(warning.message, stacklevel=2)
-        files = _write(folder, image.name.split(".")[0], source, restored, notes=notes)
+        files = _write(folder, image_stem(image), source, restored, notes=notes)
         return Shown(files, {}, restored.seconds)
     cell = simulate_cell()
     before = _as_image(cell.recorded, cell)

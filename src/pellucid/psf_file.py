@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, final
 
 from pellucid.errors import OpticsError
-from pellucid.io.image import Channel, Image, Objective, Voxel
+from pellucid.io.image import Channel, Image, Objective, Voxel, image_stem
 from pellucid.io.write import check_writable, write_image, write_whole
 from pellucid.optics.microscope import Microscope
 from pellucid.optics.modality import (
@@ -110,7 +110,7 @@ def write_psf(
         raise OpticsError(
             f"planes = {planes} is even, so that no plane lies in the middle; use {planes + 1}."
         )
-    picture = path.with_name(path.name.split(".")[0] + ".png")
+    picture = path.with_name(image_stem(path) + ".png")
     check_writable(path, overwrite=overwrite)
     if show:
         check_writable(picture, overwrite=overwrite)

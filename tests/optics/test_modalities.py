@@ -192,8 +192,6 @@ def test_depletion_narrows_the_focus_and_leaves_the_centre() -> None:
         return float(np.interp(0.5, (row / row[0])[::-1], np.arange(31)[::-1]))
 
     none, some, much = width(0.0), width(10.0), width(40.0)
-    row = excitation((1, 1))
-    assert row.size == 1
     assert none > some > much
     # About 1 / sqrt(1 + saturation): the usual law, with the doughnut's own curvature.
     assert 0.5 < (some / none) * np.sqrt(11) < 2.0

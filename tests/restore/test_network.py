@@ -85,7 +85,7 @@ def test_the_card_belongs_to_the_file() -> None:
         card = weights_card(name)
         weights = load_weights(name)
         assert card["sha256"] == weights.sha256
-        assert card["seed" if "seed" in card else "config"]
+        assert card["config"]["seed"] > 0
         assert len(card["commit"]) == 40
         assert len(weights.onnx) <= 1.2e6
         assert NetworkPlane(weights).reach == card["reach_pixels"]
@@ -94,7 +94,7 @@ def test_the_card_belongs_to_the_file() -> None:
 def test_noise_without_a_specimen_becomes_flat() -> None:
     image = np.random.default_rng(0).poisson(100.0, (256, 256)).astype(np.float32)
     result = restore(image)
-    assert result.std() < 0.35 * image.std()
+    assert result.std() < 0.2 * image.std()
 
 
 def test_frames_do_not_ring() -> None:

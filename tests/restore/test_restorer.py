@@ -152,11 +152,20 @@ def test_restore_is_a_package_and_a_function(recorded: np.ndarray) -> None:
 
 
 def test_jobs_of_folders_and_files(tmp_path: Path) -> None:
-    for name in ("a.tif", "b.ome.tiff", "c.PNG", "a-restored.ome.tif", "notes.txt", ".d.tif"):
+    for name in (
+        "a.1.tif",
+        "a.tif",
+        "b.ome.tiff",
+        "c.PNG",
+        "a-restored.ome.tif",
+        "notes.txt",
+        ".d.tif",
+    ):
         (tmp_path / name).touch()
     jobs = plan_jobs([tmp_path], None)
-    assert [job.source.name for job in jobs] == ["a.tif", "b.ome.tiff", "c.PNG"]
+    assert [job.source.name for job in jobs] == ["a.1.tif", "a.tif", "b.ome.tiff", "c.PNG"]
     assert [job.target.name for job in jobs] == [
+        "a.1-restored.ome.tif",
         "a-restored.ome.tif",
         "b-restored.ome.tif",
         "c-restored.ome.tif",
@@ -164,7 +173,7 @@ def test_jobs_of_folders_and_files(tmp_path: Path) -> None:
     (single,) = plan_jobs([tmp_path / "a.tif"], tmp_path / "out.ome.tif")
     assert single.target == tmp_path / "out.ome.tif"
     into = tmp_path / "results"
-    assert plan_jobs([tmp_path], into)[0].target == into / "a-restored.ome.tif"
+    assert plan_jobs([tmp_path], into)[1].target == into / "a-restored.ome.tif"
     with pytest.raises(OutputError, match="give a folder"):
         plan_jobs([tmp_path], tmp_path / "a.tif")
     with pytest.raises(OutputError, match="would both become"):

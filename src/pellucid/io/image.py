@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, final
 
 import numpy as np
@@ -179,6 +180,14 @@ def check_axes(axes: str, ndim: int) -> None:
             f"axes = {axes!r} is not understood; use each of T, C, Z at most once, "
             "followed by YX, for example TCZYX."
         )
+
+
+def image_stem(path: Path) -> str:
+    """Return a file's name without what marks it as an image: ``a.1.ome.tif`` gives ``a.1``."""
+    for suffix in (".ome.tiff", ".ome.tif", ".tiff", ".tif", ".png"):
+        if path.name.lower().endswith(suffix):
+            return path.name[: -len(suffix)]
+    return path.name
 
 
 def is_constant(data: NDArray[Any]) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, final
 
 from pellucid.errors import ImageError, OutputError, PellucidError, SettingsError
-from pellucid.io.image import Image
+from pellucid.io.image import Image, image_stem
 from pellucid.io.provenance import versions
 from pellucid.io.read import read_image
 from pellucid.io.write import cast, check_writable, write_image
@@ -151,12 +151,7 @@ def _images_in(folder: Path) -> list[Path]:
 
 
 def _target(source: Path, output: Path | None) -> Path:
-    stem = source.name
-    for suffix in (".ome.tiff", ".ome.tif", *_SUFFIXES):
-        if stem.lower().endswith(suffix):
-            stem = stem[: -len(suffix)]
-            break
-    name = f"{stem}{_RESTORED}"
+    name = f"{image_stem(source)}{_RESTORED}"
     if output is None:
         return source.with_name(name)
     return output / name if output.is_dir() else output
