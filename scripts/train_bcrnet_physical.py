@@ -29,7 +29,14 @@ from pellucid.imaging.intensity import estimate_scale
 from pellucid.nets import BCRNet
 from pellucid.restore.network import NetworkPlane
 from pellucid.restore.weights import load_weights
-from pellucid.simulate.pairs import PairStream, PhysicalRegime, draw_scenes, make_pair
+from pellucid.simulate import (
+    Instrument,
+    PairStream,
+    PhysicalRegime,
+    Preparation,
+    ProceduralSource,
+)
+from pellucid.simulate.specimens import SPECIMENS
 from pellucid.train import Trainer, TrainingConfig
 
 #: Number of the first specimen of validation and of test: far beyond those trained on.
@@ -45,24 +52,41 @@ KNOWN_FAILURES = (
 )
 
 
-def streams(
-    config: TrainingConfig, regime: PhysicalRegime, workers: int
-) -> tuple[PairStream, PairStream]:
+#: What the default weights are trained for: wider than the named regime, and with what users do.
+REGIME = PhysicalRegime(
+    instrument=Instrument(peak_photons=(30.0, 10_000.0), attenuation=(0.0, 1.0)),
+    preparation=Preparation(
+        smoothing_pixels=(-2.0, 0.8), haze_fraction=(-0.5, 0.5), offset_error=(-0.05, 0.25)
+    ),
+)
+
+
+def stream(
+    config: TrainingConfig, scenes: range, *, seed: int, size: int, pixels: int, workers: int
+) -> PairStream:
+    """Return pairs that show scenes of the given numbers, drawn now."""
+    source = ProceduralSource(needs=REGIME.needs, seed=config.seed, pixels=pixels)
+    pairs = PairStream(source, regime=REGIME, seed=seed, size=size, scenes=scenes)
+    pairs.fill(workers=workers)
+    return pairs
+
+
+def streams(config: TrainingConfig, workers: int) -> tuple[PairStream, PairStream]:
     """Draw the specimens of training and validation."""
-    made = []
-    for first, count, seed in (
-        (0, config.specimens, config.seed),
-        (VALIDATION_FROM, VALIDATION_SCENES, config.seed + 1),
-    ):
-        pool = draw_scenes(
+    pairs, validation = (
+        stream(
+            config,
             range(first, first + count),
-            seed=config.seed,
+            seed=seed,
+            size=config.patch,
             pixels=config.scene,
-            regime=regime,
             workers=workers,
         )
-        made.append(PairStream(pool, regime=regime, seed=seed, size=config.patch))
-    pairs, validation = made
+        for first, count, seed in (
+            (0, config.specimens, config.seed),
+            (VALIDATION_FROM, VALIDATION_SCENES, config.seed + 1),
+        )
+    )
     return pairs, validation
 
 
@@ -81,13 +105,11 @@ def record_start(config: TrainingConfig, folder: Path) -> dict[str, Any]:
     return started
 
 
-def network_reach(network: torch.nn.Module, multiple: int, regime: PhysicalRegime) -> int:
+def network_reach(network: torch.nn.Module, multiple: int, config: TrainingConfig) -> int:
     """Measure how far the network looks, on test specimens of 512 pixels."""
-    pool = draw_scenes(range(TEST_FROM, TEST_FROM + 10), seed=1, pixels=512, regime=regime)
-    images = [
-        make_pair(np.random.default_rng(index), drawn, regime, 512).image
-        for index, drawn in enumerate(pool)
-    ]
+    scenes = range(TEST_FROM, TEST_FROM + 10)
+    pairs = stream(config, scenes, seed=1, size=512, pixels=512, workers=1)
+    images = [pairs[index].image for index in range(len(scenes))]
 
     def run(image: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
@@ -96,21 +118,16 @@ def network_reach(network: torch.nn.Module, multiple: int, regime: PhysicalRegim
     return measure_reach(run, images, multiple=multiple, tolerance=REACH_TOLERANCE)
 
 
-def figures(onnx: Path, config: TrainingConfig, regime: PhysicalRegime, workers: int) -> Any:
+def figures(onnx: Path, config: TrainingConfig) -> Any:
     """Score the exported network on specimens never seen, as a user would run it."""
     network = NetworkPlane(load_weights(onnx))
-    last = TEST_FROM + TEST_SCENES
-    pool = draw_scenes(
-        range(TEST_FROM, last),
-        seed=config.seed,
-        pixels=config.scene,
-        regime=regime,
-        workers=workers,
+    source = ProceduralSource(needs=REGIME.needs, seed=config.seed, pixels=config.scene)
+    pairs = PairStream(
+        source, regime=REGIME, seed=config.seed + 2, size=config.patch, first=TEST_FROM
     )
     rows: dict[str, list[tuple[float, ...]]] = defaultdict(list)
-    for index, drawn in enumerate(pool):
-        rng = np.random.default_rng([config.seed, 2, index])
-        pair = make_pair(rng, drawn, regime, config.patch)
+    for index in range(TEST_SCENES):
+        pair = pairs[index]
         restored = network.restore(pair.image, estimate_scale(pair.image))
         scores = (
             psnr(pair.image, pair.truth, fit=True),
@@ -118,9 +135,9 @@ def figures(onnx: Path, config: TrainingConfig, regime: PhysicalRegime, workers:
             ssim(pair.image, pair.truth, fit=True),
             ssim(restored, pair.truth, fit=True),
         )
-        photons = pair.conditions["peak_photons"]
+        photons = float(pair.conditions["peak_photons"])
         level = "30 to 200" if photons < 200 else "200 to 1400" if photons < 1400 else "1400 up"
-        for group in ("all", drawn.kinds[0], f"{level} photons"):
+        for group in ("all", str(pair.conditions["kind"]), f"{level} photons"):
             rows[group].append(scores)
     names = ("input_psnr_db", "restored_psnr_db", "input_ssim", "restored_ssim")
     return {
@@ -132,14 +149,14 @@ def figures(onnx: Path, config: TrainingConfig, regime: PhysicalRegime, workers:
     }
 
 
-def finish(trainer: Trainer, started: dict[str, Any], folder: Path, workers: int) -> None:
+def finish(trainer: Trainer, started: dict[str, Any], folder: Path) -> None:
     """Export the averaged network, measure it, and write its card."""
-    config, regime = trainer.config, PhysicalRegime()
+    config = trainer.config
     network = trainer.average
     design = BCRNet().design
-    reach = network_reach(network, design.multiple, regime)
+    reach = network_reach(network, design.multiple, config)
     onnx = folder / f"{config.name}.onnx"
-    low, high = regime.cutoff_per_pixel
+    low, high = REGIME.instrument.cutoff_per_pixel
     export_onnx(
         network.to(memory_format=torch.contiguous_format),
         onnx,
@@ -153,8 +170,8 @@ def finish(trainer: Trainer, started: dict[str, Any], folder: Path, workers: int
         "parameters": sum(p.numel() for p in network.parameters()),
         "reach_pixels": reach,
         "reach_tolerance": REACH_TOLERANCE,
-        "regime": asdict(regime),
-        "data": "procedural specimens only: filaments, networks, vesicles, diffuse bodies, points",
+        "regime": asdict(REGIME),
+        "data": "procedural specimens only: " + ", ".join(SPECIMENS),
         "pairs_seen": trainer.pairs_seen,
         "training_minutes": round(trainer.seconds / 60, 1),
         "machine": "2 CPU cores, bf16",
@@ -163,7 +180,7 @@ def finish(trainer: Trainer, started: dict[str, Any], folder: Path, workers: int
         "figures": {
             "what": "held-out simulated specimens, 128x128, PSNR (dB) and SSIM after "
             "gain-and-offset fit to the truth",
-            **figures(onnx, config, regime, workers),
+            **figures(onnx, config),
         },
         "known_failures": KNOWN_FAILURES,
         "sha256": load_weights(onnx).sha256,
@@ -186,7 +203,7 @@ def main() -> None:
     started = record_start(config, arguments.folder)
     torch.set_num_threads(1)
     torch.manual_seed(config.seed)
-    pairs, validation = streams(config, PhysicalRegime(), arguments.threads)
+    pairs, validation = streams(config, arguments.threads)
     trainer = Trainer(
         BCRNet(),
         config,
@@ -198,7 +215,7 @@ def main() -> None:
     )
     score = trainer.run()
     print(f"validation {score:.2f} dB after {trainer.seconds / 60:.1f} minutes")
-    finish(trainer, started, arguments.folder, arguments.threads)
+    finish(trainer, started, arguments.folder)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import pytest
 from pellucid.errors import SettingsError
 from pellucid.optics import Microscope, widefield_psf
 from pellucid.simulate import Canvas, Exposure, blur, camera_scene, expose
-from pellucid.simulate.acquisition import soft_copy
+from pellucid.simulate.scene import soft_copy
 
 CANVAS = Canvas(pixels=64, pixel_size_um=0.065)
 

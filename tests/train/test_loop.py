@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from pellucid.errors import WeightsError
 from pellucid.nets import BCRNet, BCRNetDesign
-from pellucid.simulate import PairStream, PhysicalRegime, draw_scenes
+from pellucid.simulate import PairStream, PhysicalRegime, ProceduralSource
 from pellucid.train import Trainer, TrainingConfig
 from pellucid.train.loop import learning_rate, log_mse
 
@@ -25,12 +25,13 @@ SMALL = TrainingConfig(
 
 def trainer(folder: Path, config: TrainingConfig = SMALL, threads: int = 2) -> Trainer:
     torch.manual_seed(config.seed)
-    pool = draw_scenes(range(config.specimens), seed=1, pixels=config.scene, regime=REGIME)
+    source = ProceduralSource(needs=REGIME.needs, seed=1, pixels=config.scene)
+    scenes = range(config.specimens)
     return Trainer(
         BCRNet(BCRNetDesign(channels=4, levels=2, band_width=8, coarse_width=8)),
         config,
-        pairs=PairStream(pool, regime=REGIME, seed=2, size=config.patch),
-        validation=PairStream(pool, regime=REGIME, seed=3, size=config.patch),
+        pairs=PairStream(source, regime=REGIME, seed=2, size=config.patch, scenes=scenes),
+        validation=PairStream(source, regime=REGIME, seed=3, size=config.patch, scenes=scenes),
         folder=folder,
         threads=threads,
     )

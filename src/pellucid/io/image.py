@@ -184,7 +184,7 @@ def check_axes(axes: str, ndim: int) -> None:
 
 def image_stem(path: Path) -> str:
     """Return a file's name without what marks it as an image: ``a.1.ome.tif`` gives ``a.1``."""
-    for suffix in (".ome.tiff", ".ome.tif", ".tiff", ".tif", ".png"):
+    for suffix in (".ome.tiff", ".ome.tif", ".tiff", ".tif", ".png", ".mrc", ".dv"):
         if path.name.lower().endswith(suffix):
             return path.name[: -len(suffix)]
     return path.name

@@ -20,6 +20,8 @@ from pellucid.io.image import Channel, Image, Voxel, finite_positive
 if TYPE_CHECKING:
     import tifffile
 
+#: Names of MRC files, which have no first bytes of their own.
+MRC_SUFFIXES = (".mrc", ".dv")
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
@@ -66,9 +68,13 @@ def read_image(path: str | Path, *, axes: str | None = None) -> Image:
         return _read_tiff(path, axes)
     if magic == _PNG_MAGIC:
         return _read_png(path, axes)
+    if path.suffix.lower() in MRC_SUFFIXES:
+        from pellucid.io.mrc import read_mrc
+
+        return read_mrc(path, axes=axes)
     raise ImageError(
-        f"{path} is neither a TIFF nor a PNG, judging by its first bytes; export it as (OME-)TIFF "
-        "from the program that made it."
+        f"{path} is neither a TIFF, a PNG nor an MRC file, judging by its first bytes and its name; "
+        "export it as (OME-)TIFF from the program that made it."
     )
 
 

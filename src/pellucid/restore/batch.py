@@ -17,7 +17,7 @@ from pellucid.restore.restorer import Restored, Restorer
 
 OutputType: TypeAlias = Literal["float32", "same"]
 
-_SUFFIXES = (".tif", ".tiff", ".png")
+_SUFFIXES = (".tif", ".tiff", ".png", ".mrc", ".dv")
 _RESTORED = "-restored.ome.tif"
 
 

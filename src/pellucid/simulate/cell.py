@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.optics.microscope import Microscope
-from pellucid.simulate.acquisition import Exposure, blur, camera_scene, expose
+from pellucid.simulate.acquisition import Exposure, expose
 from pellucid.simulate.canvas import Canvas
+from pellucid.simulate.scene import blur, camera_scene
 from pellucid.simulate.specimens import Scene, worm_like_chains
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from pellucid.assess.metrics import psnr
 from pellucid.errors import WeightsError
-from pellucid.simulate.pairs import PairStream
+from pellucid.simulate.stream import PairStream
 from pellucid.train.config import TrainingConfig
 
 _WARM_UP = 0.05
