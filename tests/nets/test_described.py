@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -357,11 +358,20 @@ def test_impossible_designs_are_refused(make: Callable[[], object], message: str
 
 
 class Both(nn.Module):
-    """Both networks side by side, so that one export serves for both."""
+    """Both networks side by side, small, because an export takes long."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.nets = nn.ModuleList([as_trained(single), as_trained(multi)])
+        forward = ForwardDesign(alpha=2, K=1, L=3, RDN=1)
+        inverse = PseudodifferentialDesign(alpha_1=4, L_1=1, L_2=1, RDN=1)
+        designs = (
+            SRBCRDesign(forward=replace(forward, L0=1), inverse=inverse),
+            MRBCRDesign(forward=forward, inverse=inverse),
+        )
+        self.nets = nn.ModuleList(
+            as_trained(partial(net, design))
+            for net, design in zip((SRBCR, MRBCR), designs, strict=True)
+        )
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         return tuple(net(image) for net in self.nets)

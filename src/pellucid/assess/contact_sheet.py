@@ -56,4 +56,9 @@ def contact_sheet(
         axes[0].set_ylabel(label, fontsize=8)
     for axis, label in zip(grid[0], columns, strict=True):
         axis.set_title(label, fontsize=8)
-    return to_png(figure)
+    import imagecodecs
+
+    # Everything on the sheet is grey: one channel says it all.
+    coloured = imagecodecs.png_decode(to_png(figure))
+    grey: bytes = imagecodecs.png_encode(np.ascontiguousarray(coloured[..., 0]), level=9)
+    return grey

@@ -17,6 +17,9 @@ Rule: TypeAlias = Literal["above the cut-off", "repeated frames"]
 _GAIN_SIGNIFICANCE = 4.0
 #: ... and read noise if its variance stands so many errors above zero: 10 per cent of sigma.
 _READ_SIGNIFICANCE = 5.0
+#: Structure may pass for noise by this share: so well is the shot noise of a background known
+#: that has to be subtracted to find the read noise.
+_STRUCTURE = 0.02
 #: Levels of the figure r2, and the fewest samples at one.
 _LEVELS = 24
 _LEAST_AT_A_LEVEL = 16
@@ -138,7 +141,8 @@ def line_estimate(
         remarks += ("The read noise cannot be told without offset_counts.",)
     elif not coloured:
         square = line.at(offset) - step**2 / 12.0
-        error = line.error_at(offset)
+        unlit = line.slope * max(float(np.percentile(level, 5.0)) - offset, 0.0)
+        error = math.hypot(line.error_at(offset), _STRUCTURE * unlit)
         if square > _READ_SIGNIFICANCE * error:
             read = math.sqrt(square)
             read_error = error / (2.0 * read)

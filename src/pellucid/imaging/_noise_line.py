@@ -125,8 +125,7 @@ def fit_patches(
     offset : float, optional
         Level without light, on the scale of the patches.
     dark : float
-        Least variance possible at the offset. A line that passes below is replaced by the
-        best one that meets it.
+        Least variance possible, that of rounding.
     """
     squares = subspace.projector.astype(np.float32) ** 2
     diagonal = np.diag(subspace.projector)
@@ -153,8 +152,6 @@ def fit_patches(
         unlit = 0.5 * line.at(lowest) if offset is None else line.at(offset)
         excess = blur * max(unlit, dark)
         last, line = line, _weighted_line(patches, weight, excess)
-        if offset is not None and line.at(offset) < dark:
-            line = _line_through(patches, weight, excess, offset, dark)
         if turn > 6 and abs(line.slope - last.slope) <= _CLOSE * abs(last.slope):
             break
     return PatchFit(line=line, weight=weight)
@@ -172,32 +169,16 @@ def _weighted_line(patches: Patches, weight: Array, excess: float) -> Line:
     total = float(weight.sum())
     x = float((weight * patches.level).sum()) / total
     y = float((weight * patches.variance).sum()) / total
-    slope, variance = _slope(patches, weight, excess, x, y)
-    return _line_at(x, y, slope, variance, patches.overlap / total)
-
-
-def _line_through(patches: Patches, weight: Array, excess: float, x: float, y: float) -> Line:
-    slope, variance = _slope(patches, weight, excess, x, y)
-    return _line_at(x, y, slope, variance, 0.0)
-
-
-def _slope(
-    patches: Patches, weight: Array, excess: float, x: float, y: float
-) -> tuple[float, float]:
-    """Slope of the line through a point, at least zero, and its variance."""
     centred = patches.level - x
     spread = float((weight * centred * centred).sum())
     # At least a tenth of the spread is left: where there is less, the slope's error says so.
-    bottom = max(spread - excess * float(weight.sum()), 0.1 * spread)
-    slope = float((weight * centred * (patches.variance - y)).sum()) / bottom
-    return max(slope, 0.0), patches.overlap * spread / bottom**2
-
-
-def _line_at(x: float, y: float, slope: float, slope_variance: float, variance: float) -> Line:
+    bottom = max(spread - excess * total, 0.1 * spread)
+    slope = max(float((weight * centred * (patches.variance - y)).sum()) / bottom, 0.0)
+    slope_variance = patches.overlap * spread / bottom**2
     return Line(
         slope=slope,
         intercept=y - slope * x,
         slope_variance=slope_variance,
-        intercept_variance=variance + x * x * slope_variance,
+        intercept_variance=patches.overlap / total + x * x * slope_variance,
         covariance=-x * slope_variance,
     )

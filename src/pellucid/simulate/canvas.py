@@ -210,8 +210,8 @@ class Canvas:
             turn = 2 * np.pi * np.arange(self.samples) / self.samples
             gauss = np.exp((np.cos(turn) - 1) * (sigma_um / self.step_um) ** 2).astype(np.float32)
             spectrum *= gauss[:, None] * gauss[: spectrum.shape[-1]]
-        if spectrum.ndim == 3:
-            sigma_z = (sigma_um if sigma_z_um is None else sigma_z_um) / float(self.z_step_um or 1)
+        sigma_z = (sigma_um if sigma_z_um is None else sigma_z_um) / float(self.z_step_um or 1)
+        if spectrum.ndim == 3 and sigma_z > 0:
             apart = np.abs(np.subtract.outer(np.arange(self.planes), np.arange(self.planes)))
             mixing = special.ive(apart, sigma_z**2).astype(np.float32)
             spectrum = (mixing @ spectrum.view(np.float32).reshape(self.planes, -1)).view(

@@ -125,9 +125,9 @@ def _chord(squared: Floats, radius: Floats) -> Floats:
         np.multiply(spot * spot, radius, out=chord, where=small & (radius > 0))
     if not small.all():
         distance = np.sqrt(squared)
-        square = np.where(small, 0, radius * radius)
+        square: Floats = radius * radius * ~small
         for shift, weight in ((-_EDGE, 0.25), (0.0, 0.5), (_EDGE, 0.25)):
-            part = np.maximum(square - np.square(distance + np.float32(shift)), 0)
+            part: Floats = np.maximum(square - np.square(distance + np.float32(shift)), 0)
             chord += np.float32(weight) * np.sqrt(part, out=part)
     return chord
 
@@ -145,8 +145,8 @@ def _within(chord: Floats, radius: Floats, low: Floats, high: Floats) -> Floats:
 def _ring(squared: Floats, outer: Floats, inner: Floats) -> Floats:
     """Return a ring between two radii, with edges one sample wide."""
     middle, half = (outer + inner) / 2, (outer - inner) / 2
-    ring: Floats = half + 1 - np.abs(np.sqrt(squared) - middle)
-    return np.clip(ring, 0, 1, out=ring)
+    ring = half + 1 - np.abs(np.sqrt(squared) - middle)
+    return np.clip(ring, 0, 1).astype(np.float32, copy=False)
 
 
 def _parts(chosen: NDArray[np.intp], samples: int) -> list[NDArray[np.intp]]:

@@ -18,7 +18,7 @@ def beads(rng: np.random.Generator, canvas: Canvas) -> Sketch:
     diameter_um = log_uniform(rng, 0.1, 1.0)
     side = canvas.side_um
     most = 0.25 * side**2 / (np.pi * diameter_um**2 / 4)
-    count = max(1, int(min(log_uniform(rng, 3, 300), most)))
+    count = max(1, int(min(log_uniform(rng, 12, 300), most)))
     centre = anywhere(rng, canvas, count)
     if len(canvas.shape) == 3 and rng.random() < 0.5:  # settled on the cover slip
         centre[:, 0] = min(0.6 * diameter_um, 0.5 * canvas.depth_um)
@@ -40,7 +40,7 @@ def points(rng: np.random.Generator, canvas: Canvas) -> Sketch:
     Sources of the numbers: dyes and fluorescent proteins are 1 to 5 nm, antibodies 10 to 15 nm
     long; clusters of receptors and synaptic proteins are 0.05 to 0.5 um across.
     """
-    count = int(log_uniform(rng, 8, 800))
+    count = int(log_uniform(rng, 16, 800))
     centre = anywhere(rng, canvas, count)
     if rng.random() < 0.4:
         hubs = anywhere(rng, canvas, max(1, int(count / log_uniform(rng, 4, 40))))

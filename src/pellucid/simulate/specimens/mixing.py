@@ -21,9 +21,9 @@ def mixture(rng: np.random.Generator, canvas: Canvas, parts: Mapping[str, float]
     rng : numpy.random.Generator
     canvas : Canvas
     parts : mapping of str to float
-        Kind of specimen and the peak brightness it gets in the sum: at the camera's pixels the
-        99.9th percentile, or a tenth of the brightest pixel if that is more (a few points in an
-        empty field).
+        Kind of specimen and the peak brightness it gets in the sum: at the camera's pixels,
+        planes added up, the 99.9th percentile, or a tenth of the brightest pixel if that is more
+        (a few points in an empty field).
 
     Returns
     -------
@@ -60,7 +60,8 @@ def mixture_spectrum(
     for kind, share in parts.items():
         sketch = SKETCHES[kind](rng, canvas)
         spectrum = canvas.spectrum(sketch.light, sketch.label_sigma_um)
-        peak = _peak(canvas.camera_pixels(spectrum))
+        pixels = canvas.camera_pixels(spectrum)
+        peak = _peak(pixels if pixels.ndim == 2 else pixels.sum(axis=0))
         if peak > 0:
             spectrum *= np.float32(share / peak)
             total += spectrum
