@@ -133,7 +133,10 @@ class Trial(nn.Module):
         self.project = nn.Conv2d(a, 1, 3, padding=1, bias=False)
         self.told = nn.Sequential(nn.Linear(2, 16), nn.ReLU()) if variant.conditioned else None
         nn.init.normal_(self.lift.weight, std=1.0 / math.sqrt(9 * a))
-        nn.init.zeros_(self.project.weight)
+        if variant.residual:  # its operators start at nothing, so that it is the identity anyhow
+            nn.init.normal_(self.project.weight, std=1.0 / math.sqrt(9 * a))
+        else:
+            nn.init.zeros_(self.project.weight)
         if variant.physics:
             self._use_physics()
 

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from pellucid.errors import SettingsError
 from pellucid.nets import BCRNet, BCRNetDesign
+from pellucid.nets.fused import FusedBCRNet
 
 
 def random_net(design: BCRNetDesign | None = None, seed: int = 0) -> BCRNet:
@@ -26,7 +29,7 @@ def test_the_wavelet_starts_orthonormal_and_reconstructs_exactly() -> None:
     net = BCRNet()
     basis = net.wavelet.detach().reshape(4, 4)
     torch.testing.assert_close(basis @ basis.T, torch.eye(4))
-    kernel = net._cascade_kernel().detach()
+    kernel = net.cascade_kernel().detach()
     v = torch.randn(1, net.design.channels, 16, 16)
     bands = torch.nn.functional.conv2d(v, kernel, stride=2)
     assert bands.square().sum().item() == pytest.approx(v.square().sum().item(), rel=1e-5)
@@ -41,7 +44,7 @@ def test_commutes_with_gain(gain: float) -> None:
 
 
 def test_commutes_with_shifts_by_the_multiple() -> None:
-    net = random_net(BCRNetDesign(levels=2, band_width=8, coarse_width=8))
+    net = random_net(BCRNetDesign(widths=(8, 8), coarse_width=8))
     multiple = net.design.multiple
     x = torch.zeros(1, 1, 128, 128)
     x[..., 40:60, 40:60] = torch.rand(20, 20)
@@ -52,33 +55,54 @@ def test_commutes_with_shifts_by_the_multiple() -> None:
     torch.testing.assert_close(moved[..., inner, inner], expected[..., inner, inner])
 
 
-@pytest.mark.parametrize("name", ["channels", "levels", "band_width", "coarse_width"])
-def test_every_number_of_the_design_changes_the_graph(name: str) -> None:
-    base = BCRNetDesign(channels=4, levels=2, band_width=8, coarse_width=8)
-    more = BCRNetDesign(
-        **{
-            key: getattr(base, key) + (key == name)
-            for key in ("channels", "levels", "band_width", "coarse_width")
-        }
-    )
+@pytest.mark.parametrize(
+    ("name", "more", "impossible"),
+    [
+        ("channels", 5, 0),
+        ("widths", (8, 9), (8, 0)),
+        ("widths", (8, 8, 8), ()),
+        ("coarse_width", 9, 0),
+    ],
+)
+def test_every_number_of_the_design_changes_the_graph(
+    name: str, more: object, impossible: object
+) -> None:
+    base = BCRNetDesign(channels=4, widths=(8, 8), coarse_width=8)
 
     def count(design: BCRNetDesign) -> int:
         return sum(p.numel() for p in BCRNet(design).parameters())
 
-    assert count(more) > count(base)
-    with pytest.raises(SettingsError, match=name):
-        BCRNetDesign(**{name: 0})
+    assert count(replace(base, **{name: more})) > count(base)
+    with pytest.raises(SettingsError, match="at least one"):
+        replace(base, **{name: impossible})
 
 
-def test_levels_decide_the_multiple() -> None:
-    assert BCRNetDesign(levels=5).multiple == 32
-    with pytest.raises(RuntimeError):
-        BCRNet(BCRNetDesign(levels=3))(torch.zeros(1, 1, 12, 12))
+def test_levels_decide_the_multiple_and_any_size_is_taken() -> None:
+    assert BCRNetDesign(widths=(8,) * 5).multiple == 32
+    net = random_net(BCRNetDesign(widths=(8, 8, 8), coarse_width=8))
+    for shape in ((1, 1), (7, 30), (33, 64)):
+        with torch.inference_mode():
+            assert net(torch.rand(1, 1, *shape)).shape[2:] == shape
+    x = torch.rand(1, 1, 24, 20)
+    with torch.inference_mode():
+        padded = torch.nn.functional.pad(x, (0, 4, 0, 0), mode="replicate")
+        torch.testing.assert_close(net(x), net(padded)[..., :20])
+
+
+@pytest.mark.parametrize("widths", [(16, 32, 48, 64), (8,), (4, 12)])
+def test_the_fused_network_is_the_same_function(widths: tuple[int, ...]) -> None:
+    net = random_net(BCRNetDesign(widths=widths))
+    with torch.no_grad():
+        net.wavelet += 0.1 * torch.randn_like(net.wavelet)  # no longer orthonormal
+    fused = FusedBCRNet(net)
+    x = torch.rand(2, 1, 4 * fused.multiple, 3 * fused.multiple)
+    with torch.inference_mode():
+        torch.testing.assert_close(fused(x), net(x), atol=2e-6, rtol=1e-5)
 
 
 def test_learns_a_few_images_by_heart() -> None:
     torch.manual_seed(0)
-    net = BCRNet(BCRNetDesign(channels=4, levels=2, band_width=16, coarse_width=16))
+    net = BCRNet(BCRNetDesign(channels=4, widths=(16, 16), coarse_width=16))
     rng = np.random.default_rng(0)
     sharp = torch.from_numpy(rng.random((2, 1, 32, 32), dtype=np.float32))
     blurred = torch.nn.functional.avg_pool2d(sharp, 3, stride=1, padding=1)

@@ -42,7 +42,7 @@ def test_every_kind_is_seeded_finite_and_not_negative(kind: str) -> None:
 @pytest.mark.parametrize("kind", SPECIMENS)
 @pytest.mark.parametrize("pixel_size_um", [0.04, 0.2])
 def test_every_kind_can_be_drawn_at_every_size(kind: str, pixel_size_um: float) -> None:
-    for pixels, oversampling in ((40, 4), (24, 3), (32, 1)):
+    for pixels, oversampling in ((40, 4), (24, 3), (32, 1), (2, 2)):
         canvas = Canvas(pixels=pixels, pixel_size_um=pixel_size_um, oversampling=oversampling)
         for seed in range(4):
             sketch = SKETCHES[kind](np.random.default_rng(seed), canvas)

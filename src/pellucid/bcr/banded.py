@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, final
 
 import numpy as np
@@ -63,15 +62,3 @@ class BandedForm:
         """
         values = operand(x, self.shape)
         return cascade(values, self.wavelet, self.kernels, self.coarse, through_taps)
-
-    def transposed(self) -> BandedForm:
-        """Return the adjoint operator, banded likewise."""
-        return BandedForm(
-            wavelet=self.wavelet,
-            shape=self.shape,
-            kernels=tuple(
-                MappingProxyType({(t, s): np.flip(k) for (s, t), k in level.items()})
-                for level in self.kernels
-            ),
-            coarse=np.conj(self.coarse),
-        )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: Power iteration ends when the norm grows by less than this, or after so many steps.
-_GROWTH, _STEPS = 1e-4, 200
+_GROWTH, _STEPS = 1e-4, 100
 
 
 @final

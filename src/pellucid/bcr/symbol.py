@@ -219,21 +219,24 @@ class SymbolForm:
                 f"{np.abs(self.symbol).max():g} has no relative error of one of {theirs}; compare "
                 "with a banded form made of it."
             )
-        dropped = float(np.sum(np.abs(self.coarse - banded.coarse) ** 2))
-        for blocks, kernels in zip(self.blocks, banded.kernels, strict=True):
-            for pair, k in blocks.items():
-                wrapped = kernel_symbol(kernels[pair], k.shape)
-                dropped += float(np.sum(np.abs(k - wrapped) ** 2))
-        transposed = banded.transposed()
+        # Like the operator, the error is a sum over the blocks of all levels.
+        dropped = [
+            {pair: k - kernel_symbol(kernels[pair], k.shape) for pair, k in blocks.items()}
+            for blocks, kernels in zip(self.blocks, banded.kernels, strict=True)
+        ]
+        coarse = self.coarse - banded.coarse
+        adjoint = [{(t, s): np.conj(k) for (s, t), k in blocks.items()} for blocks in dropped]
         spectral = spectral_norm(
-            lambda x: banded.apply(x) - fourier_product(self.symbol, x),
-            lambda y: transposed.apply(y) - fourier_product(np.conj(self.symbol), y),
+            lambda x: cascade(x, self.wavelet, dropped, coarse, through_fourier),
+            lambda y: cascade(y, self.wavelet, adjoint, np.conj(coarse), through_fourier),
             self.shape,
         )
-        whole = np.abs(self.symbol)
+        squares = [np.sum(np.abs(k) ** 2) for blocks in dropped for k in blocks.values()]
+        squares.append(np.sum(np.abs(coarse) ** 2))
+        gain = np.abs(self.symbol)
         return OperatorError(
-            spectral=spectral / float(whole.max()),
-            frobenius=float(np.sqrt(dropped / np.sum(whole**2))),
+            spectral=spectral / float(gain.max()),
+            frobenius=float(np.sqrt(np.sum(squares) / np.sum(gain**2))),
         )
 
 

@@ -24,7 +24,7 @@ from pellucid.imaging._arrays import contiguous
 _CHUNK = 1 << 15
 
 #: Samples that are padded or cropped at a time.
-_SLAB = 1 << 18
+_SLAB = 1 << 19
 
 
 def fast_length(samples: int, *, last: bool) -> int:

@@ -15,8 +15,10 @@ Rule: TypeAlias = Literal["above the cut-off", "repeated frames"]
 
 #: A gain is given if its error is at most a quarter of it, ...
 _GAIN_SIGNIFICANCE = 4.0
-#: ... and read noise if its variance stands so many errors above zero: 10 per cent of sigma.
-_READ_SIGNIFICANCE = 5.0
+#: ... and read noise if its variance is ten errors large: sigma is known to 5 per cent, ...
+_READ_SIGNIFICANCE = 10.0
+#: ... and sigma at least this share of the distance of counts, below which rounding hides it.
+_LEAST_READ_STEPS = 0.4
 #: Structure may pass for noise by this share: so well is the shot noise of a background known
 #: that has to be subtracted to find the read noise.
 _STRUCTURE = 0.02
@@ -140,18 +142,8 @@ def line_estimate(
     if offset is None:
         remarks += ("The read noise cannot be told without offset_counts.",)
     elif not coloured:
-        square = line.at(offset) - step**2 / 12.0
-        unlit = line.slope * max(float(np.percentile(level, 5.0)) - offset, 0.0)
-        error = math.hypot(line.error_at(offset), _STRUCTURE * unlit)
-        if square > _READ_SIGNIFICANCE * error:
-            read = math.sqrt(square)
-            read_error = error / (2.0 * read)
-        else:
-            most = math.sqrt(max(square, 0.0) + 2.0 * error)
-            remarks += (
-                f"The read noise cannot be told: other noise swamps it; it is at most about "
-                f"{most:.2g} counts.",
-            )
+        read, read_error, said = _read_noise(line, level, offset, step)
+        remarks += said
     return NoiseEstimate(
         rule=rule,
         slope_counts=line.slope,
@@ -171,6 +163,24 @@ def line_estimate(
         whiteness=whiteness,
         remarks=remarks,
     )
+
+
+def _read_noise(
+    line: Line, level: Array, offset: float, step: float
+) -> tuple[float | None, float | None, tuple[str, ...]]:
+    """Return read noise and its error, or the sentence why not."""
+    square = line.at(offset) - step**2 / 12.0
+    unlit = line.slope * max(float(np.percentile(level, 5.0)) - offset, 0.0)
+    error = math.hypot(line.error_at(offset), _STRUCTURE * unlit)
+    sigma = math.sqrt(max(square, 0.0))
+    if square > _READ_SIGNIFICANCE * error and sigma >= _LEAST_READ_STEPS * step:
+        return sigma, error / (2.0 * sigma), ()
+    most = max(math.sqrt(max(square, 0.0) + 2.0 * error), _LEAST_READ_STEPS * step)
+    remark = (
+        "The read noise cannot be told: shot noise or rounding swamps it; it is at most about "
+        f"{most:.2g} counts."
+    )
+    return None, None, (remark,)
 
 
 def _explained(line: Line, level: Array, variance: Array) -> float:

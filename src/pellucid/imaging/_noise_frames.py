@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.imaging._noise_line import Array, Line, median_factor, start_line
+from pellucid.imaging._noise_line import (
+    OUTLIER,
+    Array,
+    Line,
+    deviation,
+    median_factor,
+    start_line,
+)
 
 #: Frames are dealt to so many groups; each in turn tells the level apart from the variances.
 _GROUPS = 4
@@ -49,8 +56,9 @@ def fit_frames(sums: Array, least: float) -> tuple[Line, Array, Array]:
     Returns
     -------
     line : Line
-    level, variance : ndarray of float64, shape (pixels,)
-        Mean and variance over all frames.
+    level, variance : ndarray of float64, shape (pixels in the fit,)
+        Mean and variance over all frames, without pixels that flicker or were hit by cosmic
+        rays.
     """
     whole = sums.sum(axis=0)
     others = whole[None] - sums
@@ -60,13 +68,20 @@ def fit_frames(sums: Array, least: float) -> tuple[Line, Array, Array]:
     level = whole[1] / whole[0]
     total_variance = (whole[2] - whole[0] * level**2) / (whole[0] - 1.0)
 
-    floor = max(0.1 * float(total_variance.mean()), least, np.finfo(float).tiny)
-    factor = median_factor(float(whole[0, 0]) - 1.0)
-    slope, intercept = start_line(total_variance, level, floor, factor)
+    # Pixels darker than this get the weight of this level: among the darkest are those with
+    # the most noise of their own, which must not lead the fit.
+    lowest = float(np.percentile(level, 5.0))
+    dark = float(np.median(total_variance[level <= lowest]))
+    floor = max(0.5 * dark, least, 1e-3 * float(total_variance.mean()), np.finfo(float).tiny)
+    freedom = whole[0] - 1.0
+    slope, intercept = start_line(total_variance, level, floor, median_factor(float(freedom[0])))
     for _ in range(_ROUNDS):
-        expected = slope * instrument + intercept
+        expected = slope * np.maximum(instrument, lowest) + intercept
         weight = 1.0 / np.maximum(expected, floor) ** 2
         weight[expected < least] = 0.0
+        likely = np.maximum(slope * np.maximum(level, lowest) + intercept, floor)
+        kept = deviation(total_variance / likely, freedom) <= OUTLIER
+        weight[:, ~kept] = 0.0
         system = np.array(
             [
                 [weight.sum(), (weight * mean).sum()],
@@ -90,4 +105,4 @@ def fit_frames(sums: Array, least: float) -> tuple[Line, Array, Array]:
         intercept_variance=float(covariance[0, 0]),
         covariance=float(covariance[0, 1]),
     )
-    return line, level, total_variance
+    return line, level[kept], total_variance[kept]

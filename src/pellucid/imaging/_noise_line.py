@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 
 #: A patch whose variance lies this many deviations above the line holds something else: a hot
 #: pixel, a cosmic ray, an edge sharper than the optics.
-_OUTLIER = 5.0
+OUTLIER = 5.0
 #: Fewest patches, or pixels, of a bin whose median starts the fit.
 _BIN = 16
 _ROUNDS = 30
@@ -147,7 +147,7 @@ def fit_patches(
             spread = np.einsum("np,np->n", pixels @ squares, pixels)
             freedom = (pixels @ diagonal).astype(np.float64) ** 2 / spread
         weight = freedom / (2.0 * expected**2)
-        weight[_deviation(patches.variance / expected, freedom) > _OUTLIER] = 0.0
+        weight[deviation(patches.variance / expected, freedom) > OUTLIER] = 0.0
         # Without the offset, anything between nothing and the noise of the darkest patches.
         unlit = 0.5 * line.at(lowest) if offset is None else line.at(offset)
         excess = blur * max(unlit, dark)
@@ -157,11 +157,14 @@ def fit_patches(
     return PatchFit(line=line, weight=weight)
 
 
-def _deviation(ratio: Array, freedom: Array) -> Array:
-    """Wilson-Hilferty: the cube root of chi-square over its freedom is nearly normal."""
+def deviation(ratio: Array, freedom: Array) -> Array:
+    """Return deviations of variances from the expected: ratios' cube roots, nearly normal.
+
+    The transformation of Wilson and Hilferty for chi-square over its degrees of freedom.
+    """
     spread = 2.0 / (9.0 * freedom)
-    deviation: Array = (np.cbrt(ratio) - (1.0 - spread)) / np.sqrt(spread)
-    return deviation
+    normal: Array = (np.cbrt(ratio) - (1.0 - spread)) / np.sqrt(spread)
+    return normal
 
 
 def _weighted_line(patches: Patches, weight: Array, excess: float) -> Line:

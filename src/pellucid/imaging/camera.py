@@ -344,6 +344,8 @@ def _check_finite(values: Any, what: str) -> tuple[float, float]:
     """Return least and largest value, or raise an ImageError that names what is wrong."""
     if 0 in values.shape:
         raise ImageError(f"{what} of shape {tuple(values.shape)} hold no pixel.")
+    if array_api_compat.is_torch_array(values):
+        values = values.detach()
     low, high = float(values.min()), float(values.max())
     # A NaN anywhere makes both NaN, in numpy as in torch.
     if not (math.isfinite(low) and math.isfinite(high)):

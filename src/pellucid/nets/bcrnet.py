@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, relu
 
 from pellucid.errors import SettingsError
+from pellucid.nets._frame import pad_to_multiple
 
 #: Orthonormal Haar analysis: rows LL, LH, HL, HH of a 2x2 block (y, x).
 _HAAR = (
@@ -30,38 +31,44 @@ class BCRNetDesign:
     ----------
     channels : int
         Parallel copies of the scaling coefficients, from the 3x3 lift (alpha in the paper).
-    levels : int
-        Levels of the wavelet cascade, L - L0 in the paper.
-    band_width : int
-        Hidden channels of each band operator.
+    widths : tuple of int
+        Hidden channels of the band operators, one number a level, finest first. There are as
+        many levels, L - L0 in the paper, as numbers. The finest level has most of the pixels and
+        so most of the cost; coarser ones are wide for little.
     coarse_width : int
         Hidden channels of the operator at the truncation level.
     """
 
     channels: int = 8
-    levels: int = 4
-    band_width: int = 36
-    coarse_width: int = 32
+    widths: tuple[int, ...] = (16, 32, 48, 64)
+    coarse_width: int = 64
 
     def __post_init__(self) -> None:
-        for name in ("channels", "levels", "band_width", "coarse_width"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} of a BCRNet must be at least 1, not {self}.")
+        if min(self.channels, self.coarse_width, *self.widths, len(self.widths)) < 1:
+            raise SettingsError(
+                "A BCRNet needs at least one channel, one level and a width of one at each, not "
+                f"{self}."
+            )
+
+    @property
+    def levels(self) -> int:
+        """Levels of the wavelet cascade."""
+        return len(self.widths)
 
     @property
     def multiple(self) -> int:
-        """Both sides of an input must be multiples of this."""
+        """The cascade halves the image so often; it is padded to multiples of this."""
         return int(2**self.levels)
 
 
 @final
 class Band(nn.Module):
-    """A band operator: 3x3 convolution, ReLU, 3x3 convolution, added to its input.
+    """What a band operator adds to its input: 3x3 convolution, ReLU, 3x3 convolution.
 
     The banded blocks of the nonstandard form are convolutions when the operator is
     translation-invariant; the ReLU makes them answer to what is in the image. The last layer
-    starts at zero, so that the operator starts as the identity. No biases: the operator is
-    positively homogeneous, ``B(a x) = a B(x)`` for ``a > 0``.
+    starts at zero, so that nothing is added at first. No biases: the operator is positively
+    homogeneous, ``B(a x) = a B(x)`` for ``a > 0``.
     """
 
     def __init__(self, channels: int, width: int) -> None:
@@ -71,14 +78,14 @@ class Band(nn.Module):
         nn.init.zeros_(self.last.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the operator to (batch, channels, y, x)."""
-        result: Tensor = x + self.last(relu(self.first(x)))
+        """Return the change of (batch, channels, y, x)."""
+        result: Tensor = self.last(relu(self.first(x)))
         return result
 
 
 @final
 class Coarse(nn.Module):
-    """The operator at the truncation level: three 3x3 convolutions, added to the input."""
+    """What the operator at the truncation level adds: three 3x3 convolutions."""
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
@@ -88,8 +95,8 @@ class Coarse(nn.Module):
         nn.init.zeros_(self.last.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the operator to (batch, channels, y, x)."""
-        result: Tensor = x + self.last(relu(self.middle(relu(self.first(x)))))
+        """Return the change of (batch, channels, y, x)."""
+        result: Tensor = self.last(relu(self.middle(relu(self.first(x)))))
         return result
 
 
@@ -97,15 +104,20 @@ class Coarse(nn.Module):
 class BCRNet(nn.Module):
     """A multi-level network in the form of Beylkin, Coifman and Rokhlin.
 
-    A cascade takes scaling coefficients ``v`` apart into details ``d`` and coarser ``v``; at
-    every level a band operator acts on ``[v, d]``; at the truncation level an operator ``A``
-    acts on what is left; on the way back its result ``u`` takes the place of ``v``, a second
-    band operator acts on ``[u, d]`` and the transposed cascade puts them together.
+    A cascade takes scaling coefficients ``v`` apart into sub-bands ``b = [v, d]``, coarser
+    scaling coefficients and details; at every level a band operator changes them; at the
+    truncation level an operator ``A`` acts on what is left. On the way back each level adds what
+    the coarser one found to its scaling coefficients, a second band operator changes the
+    sub-bands again, and the transposed cascade takes the *change* of the sub-bands, as against
+    those that came down, to the finer level. The image plus what arrives is the result.
 
-    It is an extension of the nonstandard form (Eq. 12, 13 of [1]_; [2]_): there the blocks
-    ``D1, D2, D3`` are linear and ``A`` alone feeds the coarser level; here the first operator
-    also changes the ``v`` that goes on to the coarser level, and the second may map ``v`` to
-    ``v``. The wavelet is shared by all levels and channels, starts as Haar and is trained.
+    It is an extension of the nonstandard form (Eq. 12, 13 of [1]_; [2]_). There the blocks
+    ``D1, D2, D3`` are linear, and the coarser level is fed by ``v`` as analysed. Here the first
+    operator also changes the ``v`` that goes on to the coarser level, the second may map ``v`` to
+    ``v``, and both answer to the image. Passing changes instead of the sub-bands themselves is the
+    same thing for an orthonormal wavelet; with a trained one it makes sure that what no operator
+    touches comes back exactly. The wavelet is shared by all levels and channels, starts as
+    Haar and is trained.
 
     No layer has a bias and none looks at the image as a whole, so that the network commutes
     with gain exactly, ``net(a x) = a net(x)`` for ``a > 0``, and with shifts by
@@ -131,16 +143,13 @@ class BCRNet(nn.Module):
         alpha, bands = self.design.channels, 4 * self.design.channels
         self.lift = nn.Conv2d(1, alpha, 3, padding=1, bias=False)
         self.wavelet = nn.Parameter(torch.tensor(_HAAR))
-        self.down = nn.ModuleList(
-            Band(bands, self.design.band_width) for _ in range(self.design.levels)
-        )
+        self.down = nn.ModuleList(Band(bands, width) for width in self.design.widths)
         self.coarse = Coarse(alpha, self.design.coarse_width)
-        self.up = nn.ModuleList(
-            Band(bands, self.design.band_width) for _ in range(self.design.levels)
-        )
+        self.up = nn.ModuleList(Band(bands, width) for width in self.design.widths)
         self.project = nn.Conv2d(alpha, 1, 3, padding=1, bias=False)
         nn.init.normal_(self.lift.weight, std=1.0 / math.sqrt(9 * alpha))
-        nn.init.zeros_(self.project.weight)
+        # The operators start at nothing, so that the network starts as the identity all the same.
+        nn.init.normal_(self.project.weight, std=1.0 / math.sqrt(9 * alpha))
 
     def forward(self, image: Tensor) -> Tensor:
         """Restore images.
@@ -148,29 +157,38 @@ class BCRNet(nn.Module):
         Parameters
         ----------
         image : Tensor, shape (batch, 1, y, x)
-            Background at zero; y and x multiples of ``2**levels``.
+            Background at zero. A side that is no multiple of ``2**levels`` is continued by
+            its last value, and the result cut back.
 
         Returns
         -------
         Tensor, shape (batch, 1, y, x)
         """
         alpha = self.design.channels
-        kernel = self._cascade_kernel()
-        v = self.lift(image)
-        details: list[Tensor] = []
+        kernel = self.cascade_kernel()
+        whole = pad_to_multiple(image, self.design.multiple)
+        v = self.lift(whole)
+        levels: list[tuple[Tensor, Tensor]] = []
         for operator in self.down:
-            bands = operator(conv2d(v, kernel, stride=2))
-            v, d = bands[:, :alpha], bands[:, alpha:]
-            details.append(d)
+            bands = conv2d(v, kernel, stride=2)
+            changed = bands + operator(bands)
+            levels.append((bands, changed))
+            v = changed[:, :alpha]
         u = self.coarse(v)
-        for operator, d in zip(reversed(self.up), reversed(details), strict=True):
-            bands = operator(torch.cat([u, d], dim=1))
-            u = conv_transpose2d(bands, kernel, stride=2)
-        restored: Tensor = image + self.project(u)
-        return restored
+        for operator, (bands, changed) in zip(reversed(self.up), reversed(levels), strict=True):
+            changed = torch.cat([changed[:, :alpha] + u, changed[:, alpha:]], dim=1)
+            changed = changed + operator(changed)
+            u = conv_transpose2d(changed - bands, kernel, stride=2)
+        restored: Tensor = whole + self.project(u)
+        return restored[..., : image.shape[-2], : image.shape[-1]]
 
-    def _cascade_kernel(self) -> Tensor:
-        """Return the shared 2x2 wavelet as one kernel for all channels, sub-band by sub-band."""
+    def cascade_kernel(self) -> Tensor:
+        """Return the shared 2x2 wavelet as one kernel for all channels, sub-band by sub-band.
+
+        Returns
+        -------
+        Tensor, shape (4 * channels, channels, 2, 2)
+        """
         alpha = self.design.channels
         eye = torch.eye(alpha, dtype=self.wavelet.dtype, device=self.wavelet.device)
         kernel = self.wavelet[:, None, None] * eye[None, :, :, None, None]

@@ -54,7 +54,7 @@ class ForwardDesign:
     alpha: int = 3
     n_b: int = 3
     K: int = 12
-    L: int = 3
+    L: int = 4
     L0: int = 0
     RDN: int = 7
 

@@ -42,9 +42,9 @@ class MRBCRDesign:
         If the coarsest stage would hold no level.
     """
 
-    forward: ForwardDesign = field(default_factory=lambda: ForwardDesign(L=4))
+    forward: ForwardDesign = field(default_factory=ForwardDesign)
     inverse: PseudodifferentialDesign = field(
-        default_factory=lambda: PseudodifferentialDesign(L_2=2)
+        default_factory=lambda: PseudodifferentialDesign(alpha_1=20, alpha_2=6)
     )
 
     def __post_init__(self) -> None:

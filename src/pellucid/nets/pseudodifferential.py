@@ -36,10 +36,10 @@ class PseudodifferentialDesign:
 
     alpha_1: int = 16
     w_1: int = 5
-    L_1: int = 6
+    L_1: int = 4
     alpha_2: int = 4
     w_2: int = 3
-    L_2: int = 3
+    L_2: int = 1
     RDN: int = 7
 
     def __post_init__(self) -> None:

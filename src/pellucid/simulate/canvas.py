@@ -124,32 +124,35 @@ class Canvas:
                 f"laid on this canvas; it takes (n, {axes}) and (n,)."
             )
         n = self.samples
-        # Two more rows and columns take what passes the border, one more plane at each end what
-        # is lost.
-        width = n + 2
         row, after_row = _shares(_wrapped(points_um[:, -2], self.step_um, n))
         column, after_column = _shares(_wrapped(points_um[:, -1], self.step_um, n))
-        cell = row * width + column
+        # The four cells of each point; one more row or column comes in on the other side.
+        corner = row * n + column
+        right = np.where(column == n - 1, corner + 1 - n, corner + 1)
+        down = np.where(row == n - 1, n - n * n, n)
         light = weights.astype(np.float32, copy=False)
         planes: list[tuple[int, NDArray[np.float32]]] = [(0, light)]
         if axes == 3:
-            step = float(self.z_step_um or 1.0)
-            depth = np.clip(points_um[:, 0] / step + 0.5, 0, self.planes + 1)
+            # One more plane below and two above take what is lost.
+            depth = np.clip(
+                points_um[:, 0] / float(self.z_step_um or 1.0) + 0.5, 0, self.planes + 1
+            )
             layer, after_layer = _shares(depth.astype(np.float32, copy=False))
-            cell += layer * width**2
-            planes = [(0, light * (1 - after_layer)), (width**2, light * after_layer)]
-        padded = np.zeros((self.planes + 3 if axes == 3 else 1, width, width), dtype=np.float32)
-        flat = padded.reshape(-1)
+            corner += layer * (n * n)
+            right += layer * (n * n)
+            planes = [(0, light * (1 - after_layer)), (n * n, light * after_layer)]
+        lower, lower_right = corner + down, right + down
+        total = np.zeros((self.planes + 3 if axes == 3 else 1) * n * n, dtype=np.float32)
         for offset, part in planes:
+            cells = total[offset:]
             below = part * after_row
-            for shift, half in ((offset, part - below), (offset + width, below)):
-                right = half * after_column
-                np.add.at(flat[shift:], cell, half - right)
-                np.add.at(flat[shift + 1 :], cell, right)
-        padded[:, :2] += padded[:, n:]
-        padded[:, :, :2] += padded[:, :, n:]
-        kept = padded[1 : self.planes + 1] if axes == 3 else padded
-        return np.ascontiguousarray(kept[:, :n, :n]).reshape(self.shape)
+            above = part - below
+            for here, there, half in ((corner, right, above), (lower, lower_right, below)):
+                aside = half * after_column
+                np.add.at(cells, here, half - aside)
+                np.add.at(cells, there, aside)
+        kept = total[n * n : (self.planes + 1) * n * n] if axes == 3 else total
+        return kept.reshape(self.shape)
 
     def frequencies_per_um(self) -> NDArray[np.float32]:
         """Radial frequency of every sample of a real FFT of a plane, cycles/um."""
@@ -204,21 +207,21 @@ class Canvas:
         -------
         ndarray of complex64, shape `shape` but for a last axis of ``samples // 2 + 1``
         """
-        spectrum: NDArray[np.complex64] = fft.rfft(scene, axis=-1)
-        spectrum = fft.fft(spectrum, axis=-2, overwrite_x=True)
-        if sigma_um > 0:
-            turn = 2 * np.pi * np.arange(self.samples) / self.samples
-            gauss = np.exp((np.cos(turn) - 1) * (sigma_um / self.step_um) ** 2).astype(np.float32)
-            spectrum *= gauss[:, None] * gauss[: spectrum.shape[-1]]
+        turn = 2 * np.pi * np.arange(self.samples) / self.samples
+        gauss = np.exp((np.cos(turn) - 1) * (sigma_um / self.step_um) ** 2).astype(np.float32)
+        label = gauss[:, None] * gauss[: self.samples // 2 + 1]
+        planes = scene.astype(np.float32, copy=False).reshape(self.planes, *self.shape[-2:])
+        spectrum = np.empty((self.planes, *label.shape), dtype=np.complex64)
+        for plane, target in zip(planes, spectrum, strict=True):  # one fits the cache
+            lines = fft.rfft(plane, axis=1)
+            np.multiply(fft.fft(lines, axis=0, overwrite_x=True), label, out=target)
         sigma_z = (sigma_um if sigma_z_um is None else sigma_z_um) / float(self.z_step_um or 1)
-        if spectrum.ndim == 3 and sigma_z > 0:
+        if self.planes > 1 and sigma_z > 0:
             apart = np.abs(np.subtract.outer(np.arange(self.planes), np.arange(self.planes)))
             mixing = special.ive(apart, sigma_z**2).astype(np.float32)
-            spectrum = (mixing @ spectrum.view(np.float32).reshape(self.planes, -1)).view(
-                np.complex64
-            )
-            spectrum = spectrum.reshape(self.planes, self.samples, -1)
-        return spectrum
+            mixed = mixing @ spectrum.view(np.float32).reshape(self.planes, -1)
+            spectrum = mixed.view(np.complex64).reshape(spectrum.shape)
+        return spectrum if self.planes > 1 else spectrum[0]
 
     def scene_of(self, spectrum: NDArray[np.complex64]) -> NDArray[np.float32]:
         """Return the scene of a spectrum, without what rounding puts below zero."""
@@ -274,10 +277,12 @@ def sum_runs(values: NDArray[np.float32], run: int) -> NDArray[np.float32]:
 
 
 def _wrapped(position_um: NDArray[np.floating], step_um: float, n: int) -> NDArray[np.float32]:
-    """Return positions in samples, from 0 to `n` and no further."""
+    """Return positions in samples, at least zero and less than `n`."""
     position = position_um / position_um.dtype.type(step_um)
     position -= n * np.floor(position / n)
-    return np.clip(position, 0, n).astype(np.float32, copy=False)
+    single = position.astype(np.float32, copy=False)
+    # Rounding can give n itself, or less than zero by as little.
+    return np.clip(single, 0, np.nextafter(np.float32(n), np.float32(0)), out=single)
 
 
 def _shares(position: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:

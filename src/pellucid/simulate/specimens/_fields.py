@@ -16,14 +16,14 @@ Floats = NDArray[np.float32]
 def random_field(
     rng: np.random.Generator, canvas: Canvas, correlation_um: float, *, smooth: bool = False
 ) -> Floats:
-    """Draw a Gaussian random field of zero mean and about unit variance.
+    """Draw a Gaussian random field of zero mean and unit variance.
 
     Parameters
     ----------
     rng : numpy.random.Generator
     canvas : Canvas
     correlation_um : float
-        Length over which the field keeps its value, along all axes.
+        Length over which the field keeps its value, along all axes; at most the side.
     smooth : bool
         A Gaussian covariance, of this standard deviation, instead of a Matern one that has finer
         detail (smoothness two).
@@ -34,6 +34,7 @@ def random_field(
         Periodic in y and x; in a slab, planes are correlated by their distance.
     """
     n, side = canvas.samples, canvas.side_um
+    correlation_um = min(correlation_um, side)
     # The spectrum is drawn as far as its amplitude is above a thousandth.
     highest = (0.84 if smooth else 1.6) / correlation_um
     m = int(np.clip(np.ceil(highest * side), 2, (n - 1) // 2))
@@ -51,12 +52,14 @@ def random_field(
         apart = np.subtract.outer(plane, plane) / correlation_um
         root = np.linalg.cholesky(np.exp(-0.5 * apart**2) + 1e-4 * np.eye(canvas.planes))
         drawn = np.tensordot(root.astype(np.float32), drawn, axes=1)
+    # Unit variance, by Parseval. Of the column of zero frequency only the real part counts.
+    real = 0.5 * (drawn[..., 0] + np.conj(drawn[:, ::-1, 0]))
+    power = np.vdot(real, real).real + 2 * np.vdot(drawn[..., 1:], drawn[..., 1:]).real
+    drawn *= np.float32(n * n * np.sqrt(canvas.planes / power))
     columns = np.zeros((canvas.planes, n, m + 1), dtype=np.complex64)
     columns[:, harmonic] = drawn
     field = fft.irfft(fft.ifft(columns, axis=1, overwrite_x=True), n=n, axis=2)
-    few = max(1, min(canvas.oversampling, n // (4 * m)))
-    field /= field[:, ::few, ::few].std()
-    return field.reshape(canvas.shape)
+    return field.astype(np.float32, copy=False).reshape(canvas.shape)
 
 
 def at_quantile(field: Floats, share: float) -> float:

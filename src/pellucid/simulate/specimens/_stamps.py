@@ -14,6 +14,7 @@ Floats = NDArray[np.float32]
 _SMALLEST = 1.5
 #: Balls of a smaller radius than this are drawn as smooth spots of the same second moment.
 _SMALL = 3.0
+_SPOT, _BALL, _SHELL = range(3)
 #: Edges are averaged over this distance to either side.
 _EDGE = 0.7
 
@@ -48,108 +49,106 @@ def stamp(
     """
     step, n = canvas.step_um, canvas.samples
     total = np.zeros((canvas.planes, n * n), dtype=np.float32)
-    radius = np.maximum(radius_um / step, _SMALLEST)
-    inner = np.zeros_like(radius)
+    outer = np.maximum(radius_um / step, _SMALLEST).astype(np.float32)
+    inner = np.zeros_like(outer)
     if wall_um is not None:
-        thick = np.maximum(wall_um / step, 1.0)
-        inner = np.where((wall_um > 0) & (radius - thick > 0.5), radius - thick, 0.0)
-    # Few sizes of window: each a quarter larger than the last.
-    size = np.ceil(1.25 ** np.ceil(np.log(radius + 1) / np.log(1.25))).astype(int)
-    for half in np.unique(size):
-        for chosen in _parts(np.nonzero(size == half)[0], (2 * half + 2) ** 2):
-            centre = centre_um[chosen].astype(np.float64)
-            corner = np.floor(centre[:, -2:] / step)
+        left = outer - np.maximum(wall_um / step, 1.0)
+        inner = np.where((wall_um > 0) & (left > 0.5), left, 0).astype(np.float32)
+    # Few sizes of window: each a fifth larger than the last.
+    size = np.ceil(1.2 ** np.ceil(np.log(outer + 1) / np.log(1.2))).astype(int)
+    form = np.where(inner > 0, _SHELL, np.where(outer < _SMALL, _SPOT, _BALL))
+    for kind, half in sorted(set(zip(form.tolist(), size.tolist(), strict=True))):
+        alike = np.nonzero((form == kind) & (size == half))[0]
+        for chosen in _parts(alike, (2 * half + 2) ** 2):
+            place = centre_um[chosen, -2:] / step
+            corner = np.floor(place)
             offset = np.arange(-half, half + 2)
-            apart = offset - (centre[:, -2:] / step - corner)[..., None]
-            squared = (apart[:, 0, :, None] ** 2 + apart[:, 1, None, :] ** 2).astype(np.float32)
+            away = np.square(offset - (place - corner)[..., None]).astype(np.float32)
+            squared = away[:, 0, :, None] + away[:, 1, None, :]
             index = (corner.astype(int)[..., None] + offset) % n
             cell = index[:, 0, :, None] * n + index[:, 1, None, :]
-            outer_r, inner_r = (r[chosen, None, None].astype(np.float32) for r in (radius, inner))
+            radii = outer[chosen, None, None], inner[chosen, None, None]
             share = light[chosen, None, None].astype(np.float32)
             if len(canvas.shape) == 2:
-                body = np.where(
-                    inner_r > 0, _ring(squared, outer_r, inner_r), _chord(squared, outer_r)
-                )
+                body = _seen(kind, squared, radii)
                 body *= share / body.sum(axis=(1, 2), keepdims=True)
                 np.add.at(total[0], cell, body)
-            else:
-                _stamp_layers(
-                    total,
-                    canvas,
-                    depth_um=centre[:, 0],
-                    cell=cell,
-                    squared=squared,
-                    radii=(outer_r, inner_r),
-                    share=share,
-                )
+                continue
+            # Depths in fine samples, as lateral distances are.
+            layer = float(canvas.z_step_um or 1.0) / step
+            middle = (centre_um[chosen, 0] / step).astype(np.float32)[:, None, None]
+            body, reach, hollow = _chords(kind, squared, radii)
+            body *= share / (body * (reach - hollow)).sum(axis=(1, 2), keepdims=True) / 2
+            for plane in range(canvas.planes):
+                low, high = plane * layer - middle, (plane + 1) * layer - middle
+                met = ((low < radii[0]) & (high > -radii[0]))[:, 0, 0]
+                if met.any():
+                    part = _between(low[met], high[met], reach[met])
+                    part -= _between(low[met], high[met], hollow[met])
+                    np.maximum(part, 0, out=part)
+                    np.add.at(total[plane], cell[met], part * body[met])
     return total.reshape(canvas.shape)
 
 
-def _stamp_layers(
-    total: Floats,
-    canvas: Canvas,
-    *,
-    depth_um: NDArray[np.float64],
-    cell: NDArray[np.intp],
-    squared: Floats,
-    radii: tuple[Floats, Floats],
-    share: Floats,
-) -> None:
-    """Add to every plane the chords of bodies that lie in its layer."""
-    # Depths in fine samples, as lateral distances are.
-    layer = float(canvas.z_step_um or 1.0) / canvas.step_um
-    middle = (depth_um / canvas.step_um).astype(np.float32)[:, None, None]
-    outer, inner = (_chord(squared, r) for r in radii)
-    share = share / (outer - inner).sum(axis=(1, 2), keepdims=True)
-    for plane in range(canvas.planes):
-        low, high = plane * layer - middle, (plane + 1) * layer - middle
-        met = ((low < radii[0]) & (high > -radii[0]))[:, 0, 0]
-        if met.any():
-            body = _within(outer[met], radii[0][met], low[met], high[met])
-            body -= _within(inner[met], radii[1][met], low[met], high[met])
-            np.maximum(body, 0, out=body)
-            np.add.at(total[plane], cell[met], body * share[met])
+def _seen(kind: int, squared: Floats, radii: tuple[Floats, Floats]) -> Floats:
+    """Return what a plane shows of bodies: a projection, of a shell a section."""
+    outer, inner = radii
+    if kind == _SPOT:
+        return _spot(squared, outer)
+    if kind == _BALL:
+        return _chord(squared, outer)
+    # A ring between two radii, with edges one sample wide.
+    ring: Floats = np.abs(np.sqrt(squared) - (outer + inner) / 2)
+    np.subtract((outer - inner) / 2 + 1, ring, out=ring)
+    return np.clip(ring, 0, 1, out=ring)
+
+
+def _chords(
+    kind: int, squared: Floats, radii: tuple[Floats, Floats]
+) -> tuple[Floats, Floats, Floats]:
+    """Return the brightness of every line of sight, and half its length to either surface."""
+    outer, inner = radii
+    if kind == _SPOT:
+        return _spot(squared, outer), outer, np.zeros_like(outer)
+    hollow = _chord(squared, inner) if kind == _SHELL else np.zeros_like(inner)
+    return np.ones_like(squared), _chord(squared, outer), hollow
+
+
+def _spot(squared: Floats, radius: Floats) -> Floats:
+    """Return ``(1 - d**2 / (1.6 r**2))**2``, the smooth stand-in for a small ball.
+
+    Its second moment is a ball's, its spectrum ends sooner: so its place between samples is kept
+    to about a hundredth.
+    """
+    spot: Floats = squared / (radius * radius)
+    spot *= np.float32(-1 / 1.6)
+    spot += 1
+    np.maximum(spot, 0, out=spot)
+    return np.square(spot, out=spot)
 
 
 def _chord(squared: Floats, radius: Floats) -> Floats:
-    """Return half the length of the line of sight within a ball, without hard edges.
-
-    Small balls get the spot ``(1 - d**2 / (1.6 r**2))**2``: its second moment is a ball's, its
-    spectrum ends sooner, and so its place between samples is kept to a hundredth.
-    """
-    small = radius < _SMALL
-    chord = np.zeros(squared.shape, dtype=np.float32)
-    if small.any():
-        safe = np.maximum(radius, np.float32(1e-3))
-        spot = np.maximum(1 - squared / (1.6 * safe * safe), 0)
-        np.multiply(spot * spot, radius, out=chord, where=small & (radius > 0))
-    if not small.all():
-        distance = np.sqrt(squared)
-        square: Floats = radius * radius * ~small
-        for shift, weight in ((-_EDGE, 0.25), (0.0, 0.5), (_EDGE, 0.25)):
-            part: Floats = np.maximum(square - np.square(distance + np.float32(shift)), 0)
-            chord += np.float32(weight) * np.sqrt(part, out=part)
+    """Return half the length of the line of sight within a ball, its edge made softer."""
+    distance = np.sqrt(squared)
+    square = np.square(radius)
+    chord: Floats = np.sqrt(np.maximum(square - squared, 0))
+    chord *= np.float32(0.5)
+    for shift in (-_EDGE, _EDGE):
+        part = np.square(distance + np.float32(shift))
+        np.subtract(square, part, out=part)
+        np.sqrt(np.maximum(part, 0, out=part), out=part)
+        part *= np.float32(0.25)
+        chord += part
     return chord
 
 
-def _within(chord: Floats, radius: Floats, low: Floats, high: Floats) -> Floats:
-    """Return how much of each chord lies between two depths; a small ball is spread evenly."""
-    reach = np.where(radius < _SMALL, np.maximum(radius, np.float32(1e-3)), chord)
-    met = np.minimum(high, reach) - np.maximum(low, -reach)
-    np.maximum(met, 0, out=met)
-    met *= np.float32(0.5)
-    met *= np.where(radius < _SMALL, chord / np.maximum(radius, np.float32(1e-3)), 1)
-    return met
-
-
-def _ring(squared: Floats, outer: Floats, inner: Floats) -> Floats:
-    """Return a ring between two radii, with edges one sample wide."""
-    middle, half = (outer + inner) / 2, (outer - inner) / 2
-    ring = half + 1 - np.abs(np.sqrt(squared) - middle)
-    return np.clip(ring, 0, 1).astype(np.float32, copy=False)
+def _between(low: Floats, high: Floats, reach: Floats) -> Floats:
+    """Return how much of a line from ``-reach`` to ``reach`` lies between two depths."""
+    met: Floats = np.minimum(high, reach) - np.maximum(low, -reach)
+    return np.maximum(met, 0, out=met)
 
 
 def _parts(chosen: NDArray[np.intp], samples: int) -> list[NDArray[np.intp]]:
-    """Split a choice so that no part takes more than a few million samples."""
-    parts = 1 + len(chosen) * samples // 2_000_000
+    """Split a choice so that a part's samples stay in the processor's cache."""
+    parts = 1 + len(chosen) * samples // 60_000
     return [part for part in np.array_split(chosen, parts) if len(part)]

@@ -99,21 +99,21 @@ def _branch(
 ) -> None:
     """Move some chains so that they begin on others and leave them at an angle."""
     others = np.setdiff1d(np.arange(nodes.shape[1]), children)
-    if not len(others):
+    if not (len(others) and len(children)):
         return
-    for child in children:
-        parent = rng.choice(others)
-        at = int(rng.uniform(0.2, 0.8) * length_um[parent] / step_um)
-        along = nodes[-2:, parent, at + 1] - nodes[-2:, parent, at]
-        own = nodes[-2:, child, 1] - nodes[-2:, child, 0]
-        wanted = np.arctan2(*along) + rng.choice([-1, 1]) * rng.uniform(0.7, 1.3)
-        turn = wanted - np.arctan2(*own)
-        y, x = nodes[-2:, child] - nodes[-2:, child, :1]
-        nodes[-2, child] = y * np.cos(turn) + x * np.sin(turn)
-        nodes[-1, child] = x * np.cos(turn) - y * np.sin(turn)
-        nodes[-2:, child] += nodes[-2:, parent, at, None]
-        if len(nodes) == 3:
-            nodes[0, child] = nodes[0, parent, at]
+    parents = rng.choice(others, len(children))
+    at = (rng.uniform(0.2, 0.8, len(children)) * length_um[parents] / step_um).astype(int)
+    forks = nodes[:, parents, at]
+    along = nodes[-2:, parents, at + 1] - forks[-2:]
+    own = nodes[-2:, children, 1] - nodes[-2:, children, 0]
+    side = rng.choice([-1, 1], len(children)) * rng.uniform(0.7, 1.3, len(children))
+    turn = np.arctan2(*along) - np.arctan2(*own) + side
+    y, x = nodes[-2:, children] - nodes[-2:, children, :1]
+    cos, sin = np.cos(turn)[:, None], np.sin(turn)[:, None]
+    nodes[-2, children] = y * cos + x * sin + forks[-2][:, None]
+    nodes[-1, children] = x * cos - y * sin + forks[-1][:, None]
+    if len(nodes) == 3:
+        nodes[0, children] += forks[0][:, None] - nodes[0, children, :1]
 
 
 def _rounded(
@@ -155,7 +155,7 @@ def _tubes(
         chord = np.sqrt(1 - u**2)
         layers = 1
         if len(points) == 3:
-            layers = max(1, int(np.ceil(4 * widest / float(canvas.z_step_um or 1.0))))
+            layers = max(1, int(np.ceil(2 * widest / float(canvas.z_step_um or 1.0))))
         v = (((np.arange(layers) + 0.5) * 2 / layers - 1)[:, None] * chord).ravel()
         u, share = np.tile(u, layers), np.tile(chord, layers)
     share = share / share.sum()

@@ -55,16 +55,19 @@ def mixture_spectrum(
         raise SettingsError(
             f"There is no specimen {unknown[0]!r}; choose from {', '.join(SKETCHES)}."
         )
-    shape = (*canvas.shape[:-1], canvas.samples // 2 + 1)
-    total = np.zeros(shape, dtype=np.complex64)
+    total: NDArray[np.complex64] | None = None
     for kind, share in parts.items():
         sketch = SKETCHES[kind](rng, canvas)
         spectrum = canvas.spectrum(sketch.light, sketch.label_sigma_um)
         pixels = canvas.camera_pixels(spectrum)
         peak = _peak(pixels if pixels.ndim == 2 else pixels.sum(axis=0))
-        if peak > 0:
-            spectrum *= np.float32(share / peak)
+        spectrum *= np.float32(share / peak if peak > 0 else 0)
+        if total is None:
+            total = spectrum
+        else:
             total += spectrum
+    if total is None:
+        total = np.zeros((*canvas.shape[:-1], canvas.samples // 2 + 1), dtype=np.complex64)
     return total
 
 

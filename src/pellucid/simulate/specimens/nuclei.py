@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -32,7 +32,7 @@ def nuclei(rng: np.random.Generator, canvas: Canvas) -> Sketch:
     0.1 to 0.6 um. The envelope with its pores is 0.1 um thick.
     """
     coarse, factor = coarser(canvas)
-    bodies = _place_bodies(rng, plane_of(coarse))
+    bodies = _place_bodies(rng, coarse)
     depth, width = _depth_inside(rng, coarse, bodies)
     style = rng.choice(
         ["chromatin", "nucleoli", "envelope", "foci", "condensed"],
@@ -46,6 +46,10 @@ def nuclei(rng: np.random.Generator, canvas: Canvas) -> Sketch:
     else:
         light = smooth_step(depth, 1.0) * bodies.brightness
         light *= _content(rng, coarse, bodies, str(style))
+        if style == "chromatin" and rng.random() < 0.4:
+            # Dense chromatin lines the envelope.
+            lining = np.exp(-np.abs(depth * width) * np.float32(1 / rng.uniform(0.15, 0.5)))
+            light *= 1 + np.float32(rng.uniform(0.3, 1.2)) * lining
         if style == "foci":
             light *= np.float32(rng.uniform(0.02, 0.4))
         if style == "foci" or (style == "chromatin" and rng.random() < 0.35):
@@ -76,15 +80,16 @@ class _Bodies:
     middle_um: float
 
 
-def _place_bodies(rng: np.random.Generator, flat: Canvas) -> _Bodies:
-    side = flat.side_um
+def _place_bodies(rng: np.random.Generator, coarse: Canvas) -> _Bodies:
+    """Place nuclei at camera pixels, which are fine enough for their outlines."""
+    side, flat = coarse.side_um, replace(coarse, oversampling=1, planes=1)
     radius_um = log_uniform(rng, 3.5, 9.0)
     axis = (np.arange(flat.samples) * flat.step_um).astype(np.float32)
     brightness = np.ones((flat.samples, flat.samples), dtype=np.float32)
     if 2.3 * radius_um > side:
         # A band across the field: two gently curved edges, as of a large nucleus.
         radius_um = side * rng.uniform(0.25, 0.42)
-        wave = 0.06 * side * rng.normal(0, 1, 2)
+        wave = 0.04 * side * rng.normal(0, 1, 2)
         phase = 2 * np.pi * (axis / side + rng.random())
         edge = wave[0] * np.sin(phase) + 0.3 * wave[1] * np.sin(2 * phase + rng.random())
         apart = _apart(axis[:, None], rng.uniform(0, side) + edge[None, :], side)
@@ -105,8 +110,8 @@ def _place_bodies(rng: np.random.Generator, flat: Canvas) -> _Bodies:
             brightness = np.where(shape < relative, np.float32(rng.lognormal(0, 0.3)), brightness)
             relative = np.minimum(relative, shape)
     return _Bodies(
-        relative=relative.astype(np.float32),
-        brightness=brightness,
+        relative=refine(relative.astype(np.float32), coarse.oversampling),
+        brightness=refine(brightness, coarse.oversampling),
         radius_um=radius_um,
         half_height_um=rng.uniform(2.0, 4.0),
         middle_um=rng.uniform(0.0, 3.0),

@@ -1,0 +1,111 @@
+"""BCRNet for running: the same function in fewer, larger steps."""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, conv_transpose2d, pad, pixel_shuffle
+
+from pellucid.nets.bcrnet import Band, BCRNet
+
+
+@final
+class FusedBCRNet(nn.Module):
+    """A trained :class:`~pellucid.nets.bcrnet.BCRNet` rewritten for inference, value for value.
+
+    Linear steps that follow one another are merged, and no map is cut or joined:
+
+    - lift and finest analysis are one 4x4 convolution of stride 2, finest synthesis and
+      projection one 3x3 convolution to four channels that are then interleaved, so that no map
+      of several channels exists at full size;
+    - whatever reads or writes the scaling coefficients alone reads or writes all sub-bands, with
+      zeros in its weights for the details;
+    - sums follow convolutions, into which a runtime folds them.
+
+    Parameters
+    ----------
+    network : BCRNet
+        Copied, not shared.
+    """
+
+    def __init__(self, network: BCRNet) -> None:
+        super().__init__()
+        alpha, levels = network.design.channels, network.design.levels
+        details = 3 * alpha
+        self.multiple = network.design.multiple
+        with torch.no_grad():
+            kernel = network.cascade_kernel()
+            reading = pad(kernel, (0, 0, 0, 0, 0, details))
+            self.enter = _conv(_lift_and_analyse(network.lift.weight, kernel), stride=2, padding=1)
+            self.analysis = nn.ModuleList(_conv(reading, stride=2) for _ in range(levels - 1))
+            self.synthesis = nn.ModuleList(_transposed(reading) for _ in range(levels - 1))
+            self.down = nn.ModuleList(_band(band) for band in network.down)
+            self.up = nn.ModuleList(_band(band) for band in network.up)
+            coarse = network.coarse
+            self.coarse = nn.Sequential(
+                _conv(pad(coarse.first.weight, (0, 0, 0, 0, 0, details)), padding=1),
+                nn.ReLU(),
+                _conv(coarse.middle.weight, padding=1),
+                nn.ReLU(),
+                _conv(pad(coarse.last.weight, (0, 0, 0, 0, 0, 0, 0, details)), padding=1),
+            )
+            self.leave = _conv(_synthesise_and_project(kernel, network.project.weight), padding=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Restore images of shape (batch, 1, y, x), y and x multiples of `multiple`."""
+        bands = self.enter(image)
+        levels: list[tuple[Tensor, Tensor]] = []
+        for level, operator in enumerate(self.down):
+            changed = bands + operator(bands)
+            levels.append((bands, changed))
+            if level < len(self.analysis):
+                bands = self.analysis[level](changed)
+        u = self.coarse(changed)
+        for level in range(len(levels) - 1, -1, -1):
+            bands, changed = levels[level]
+            changed = changed + u
+            changed = changed + self.up[level](changed)
+            difference = changed - bands
+            if level:
+                u = self.synthesis[level - 1](difference)
+        result: Tensor = image + pixel_shuffle(self.leave(difference), 2)
+        return result
+
+
+def _conv(weight: Tensor, *, stride: int = 1, padding: int = 0) -> nn.Conv2d:
+    out, into, height, width = weight.shape
+    layer = nn.Conv2d(into, out, (height, width), stride, padding, bias=False)
+    layer.weight.copy_(weight)
+    return layer
+
+
+def _transposed(weight: Tensor) -> nn.ConvTranspose2d:
+    """Return the adjoint of the strided convolution with the same weight."""
+    out, into, side, _ = weight.shape
+    layer = nn.ConvTranspose2d(out, into, side, stride=side, bias=False)
+    layer.weight.copy_(weight)
+    return layer
+
+
+def _band(band: Band) -> nn.Sequential:
+    first, last = _conv(band.first.weight, padding=1), _conv(band.last.weight, padding=1)
+    return nn.Sequential(first, nn.ReLU(), last)
+
+
+def _lift_and_analyse(lift: Tensor, kernel: Tensor) -> Tensor:
+    """Return the 4x4 convolution that a 3x3 one and a 2x2 one of stride 2 make together."""
+    # The response of both to each of the 16 pixels that a 2x2 block of lifted pixels sees.
+    pixels = torch.eye(16).reshape(16, 1, 4, 4)
+    response = conv2d(conv2d(pixels, lift), kernel)
+    return response.reshape(4, 4, -1).permute(2, 0, 1)[:, None]
+
+
+def _synthesise_and_project(kernel: Tensor, project: Tensor) -> Tensor:
+    """Return the 3x3 convolution to 2x2 pixels that synthesis and a 3x3 projection make together."""
+    bands = kernel.shape[0]
+    # The response of both at the middle block to each sub-band of the 3x3 blocks round it.
+    impulses = torch.eye(bands * 9).reshape(bands * 9, bands, 3, 3)
+    image = conv2d(conv_transpose2d(impulses, kernel, stride=2), project)[..., 1:3, 1:3]
+    return image.reshape(bands, 3, 3, 4).permute(3, 0, 1, 2)
