@@ -124,6 +124,23 @@ def test_kernels_are_the_middle_of_the_blocks() -> None:
     assert np.count_nonzero(np.abs(cut) > 1e-12) == 9
 
 
+@pytest.mark.parametrize("name", ["haar", "db2", "sym5"])
+@pytest.mark.parametrize("coarse_width", [None, 3])
+def test_constants_and_means_can_be_kept(name: str, coarse_width: int | None) -> None:
+    form = SymbolForm.of(random_symbol(32, 24), name, 2)
+    kept = form.band(3, coarse_width=coarse_width, keep_constants=True)
+    gain = form.symbol[0, 0].real
+    np.testing.assert_allclose(kept.apply(np.ones((32, 24))), gain, atol=1e-10)
+    x = np.random.default_rng(7).standard_normal((32, 24))
+    assert kept.apply(x).mean() == pytest.approx(gain * x.mean(), abs=1e-10)
+    plain = form.band(3, coarse_width=coarse_width)
+    assert np.ptp(plain.apply(np.ones((32, 24)))) > 1e-3
+    for changed, cut in zip(kept.kernels, plain.kernels, strict=True):
+        for pair, kernel in cut.items():
+            # The nearest kernel with that sum: all taps change alike.
+            assert np.ptp(changed[pair] - kernel) < 1e-12
+
+
 @pytest.mark.parametrize("name", ["haar", "sym4"])
 def test_errors_are_those_of_the_matrix(name: str) -> None:
     symbol = np.exp(-30 * np.fft.fftfreq(64) ** 2) + 0.1

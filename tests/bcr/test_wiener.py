@@ -71,6 +71,18 @@ def test_wider_bands_come_nearer(wavelet: str) -> None:
     assert losses[0] == pytest.approx(10 * np.log10(banded / exact))
 
 
+@pytest.mark.parametrize("wavelet", ["db2", "sym4"])
+def test_a_background_is_restored_if_constants_are_kept(wavelet: str) -> None:
+    psf, truth = airy(0.7), spots_and_lines() + 3.0
+    image = blurred(psf, truth)
+    cut, kept = (
+        nonstandard_wiener(psf, 0.01, band=3, levels=4, wavelet=wavelet, keep_constants=keep)
+        for keep in (False, True)
+    )
+    assert kept.loss_db(image, truth) < 0.5 * cut.loss_db(image, truth)
+    assert kept.apply(image).mean() == pytest.approx(cut.exact(image).mean(), rel=1e-6)
+
+
 def published(numerical_aperture: float, eps: float, wavelet: str = "haar") -> NonstandardWiener:
     psf = ReleasedPsf(
         numerical_aperture=numerical_aperture, excitation_nm=470, pixel_size_um=0.1, z_step_um=0.12

@@ -1,3 +1,4 @@
+import subprocess
 import sys
 from typing import Any
 
@@ -214,9 +215,7 @@ def test_torch_differentiates_through_operators() -> None:
             np.testing.assert_allclose(x.grad.numpy(), expected.numpy(), atol=1e-5)
 
 
-def test_the_intensity_scale_loads_no_transforms(monkeypatch: pytest.MonkeyPatch) -> None:
-    import subprocess
-
+def test_the_intensity_scale_loads_no_transforms() -> None:
     code = (
         "import sys, pellucid.imaging.intensity\nfrom pellucid.imaging import estimate_scale\n"
         "assert not [m for m in sys.modules if m.startswith(('scipy', 'array_api'))]"

@@ -155,7 +155,9 @@ class SymbolForm:
         """Apply the operator by one product in Fourier space."""
         return fourier_product(self.symbol, operand(x, self.shape))
 
-    def band(self, width: int, *, coarse_width: int | None = None) -> BandedForm:
+    def band(
+        self, width: int, *, coarse_width: int | None = None, keep_constants: bool = False
+    ) -> BandedForm:
         """Cut the kernel of every block to its middle.
 
         Parameters
@@ -166,6 +168,12 @@ class SymbolForm:
         coarse_width : int, optional
             The same for the operator at the coarsest level, which is kept whole (dense, in
             the paper) if not given.
+        keep_constants : bool
+            Change the taps of blocks between different subbands by an equal amount each, so
+            that they sum to zero, as those of the whole block do. A constant then meets the
+            exact gain ``b(0)`` everywhere, and so does the mean of any array. Without it a
+            constant comes back with a pattern of the period of the levels. Haar wavelets and a
+            symmetric kernel give such sums by themselves.
 
         Returns
         -------
@@ -180,12 +188,20 @@ class SymbolForm:
         coarse = self.coarse
         if coarse_width is not None:
             check_band(coarse_width)
-            coarse = kernel_symbol(_cut(coarse, coarse_width), coarse.shape)
+            kernel = _cut(coarse, coarse_width)
+            if keep_constants:
+                kernel += (float(coarse.flat[0].real) - kernel.sum()) / kernel.size
+            coarse = kernel_symbol(kernel, coarse.shape)
+
+        def cut(pair: tuple[str, str], symbol: NDArray[np.complex128]) -> NDArray[np.float64]:
+            kernel = _cut(symbol, width)
+            return kernel - kernel.mean() if keep_constants and pair[0] != pair[1] else kernel
+
         return BandedForm(
             wavelet=self.wavelet,
             shape=self.shape,
             kernels=tuple(
-                MappingProxyType({pair: _cut(k, width) for pair, k in level.items()})
+                MappingProxyType({pair: cut(pair, k) for pair, k in level.items()})
                 for level in self.blocks
             ),
             coarse=coarse,

@@ -29,9 +29,11 @@ def check_generator(values: Any, rng: Any) -> None:
 def as_real(values: Any, what: str) -> Any:
     """Return a floating array of numpy or torch; one of another type becomes float32."""
     if array_api_compat.is_torch_array(values):
+        import torch
+
         if values.is_complex():
             raise ImageError(f"{what} must be real numbers, not {values.dtype}.")
-        return values if values.is_floating_point() else values.float()
+        return values if values.dtype in (torch.float32, torch.float64) else values.float()
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
         raise ImageError(f"{what} must be real numbers, not {array.dtype}.")

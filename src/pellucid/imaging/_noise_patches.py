@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 SIDE = 10
 STRIDE = 5
 #: Share of the energy of a structure with a flat spectrum that may pass for noise.
-_LEAK = 2e-6
+TYPICAL_LEAK = 2e-6
 #: Beyond this many patches they are set farther apart: accurate enough, bounded time.
 _MOST_PATCHES = 1 << 16
 #: Samples of the frequency plane a side on which the optics' transfer is laid out.
@@ -75,13 +75,13 @@ def _shared(shift: int) -> tuple[slice, slice]:
     return slice(low, high), slice(low - shift, high - shift)
 
 
-def noise_subspace(cutoff_per_pixel: float) -> NoiseSubspace:
+def noise_subspace(cutoff_per_pixel: float, leak: float = TYPICAL_LEAK) -> NoiseSubspace:
     """Return the noise patterns of an image whose optics end at a cut-off.
 
     The patterns are eigenvectors of the covariance of a patch of point sources, seen through
-    the widefield transfer function: those whose eigenvalues together make up a share of 2e-6,
-    the discrete prolate functions of the frequencies above the cut-off, as it were [1]_.
-    A covariance known from the optics replaces that of the image's own patches [2]_.
+    the widefield transfer function: those whose eigenvalues together make up a share of at most
+    `leak`, the discrete prolate functions of the frequencies above the cut-off, as it were
+    [1]_. A covariance known from the optics replaces that of the image's own patches [2]_.
 
     References
     ----------
@@ -99,7 +99,7 @@ def noise_subspace(cutoff_per_pixel: float) -> NoiseSubspace:
     matrix = covariance[y[:, None] - y[None, :], x[:, None] - x[None, :]]
     values, vectors = np.linalg.eigh(matrix)
     values = np.clip(values, 0.0, None)
-    kept = int(np.sum(np.cumsum(values) < _LEAK * values.sum()))
+    kept = max(2, int(np.sum(np.cumsum(values) < leak * values.sum())))
     basis = np.ascontiguousarray(vectors[:, :kept], dtype=np.float32)
     return NoiseSubspace(basis, basis @ basis.T)
 

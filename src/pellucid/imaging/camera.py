@@ -74,7 +74,7 @@ class Camera:
     ----------
     .. [1] J. R. Janesick, *Photon Transfer*, SPIE Press (2007), chapters 2 to 5.
     .. [2] A. G. Basden, C. A. Haniff and C. D. Mackay, "Photon counting strategies with
-       low-light-level CCDs", MNRAS 345, 985-991 (2003), Eq. 1.
+       low-light-level CCDs", MNRAS 345, 985-991 (2003).
     .. [3] M. S. Robbins and B. J. Hadwen, "The noise performance of electron multiplying
        charge-coupled devices", IEEE Trans. Electron Devices 50, 1227-1232 (2003).
     """

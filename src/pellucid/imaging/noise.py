@@ -14,6 +14,7 @@ from pellucid.imaging._noise_estimate import NoiseEstimate, line_estimate
 from pellucid.imaging._noise_frames import fit_frames, frame_groups
 from pellucid.imaging._noise_line import PatchFit, fit_patches, median_factor
 from pellucid.imaging._noise_patches import (
+    TYPICAL_LEAK,
     NoiseSubspace,
     Patches,
     full_scale,
@@ -29,8 +30,12 @@ _LEAST_PATCHES = 16
 _LEAST_PIXELS = 64
 #: How far from one the whiteness of camera noise may lie, beside four errors.
 _WHITE = 0.15
-#: Highest cut-off that leaves patches enough noise of their own, cycles per pixel.
-_HIGHEST_CUTOFF = 0.5
+#: Share of the noise at the brightest point that structure may add, ...
+_PASSED = 0.01
+#: ... by a share of its own energy between these.
+_LEAKS = (1e-7, 5e-5)
+#: Cut-offs, in cycles per pixel, that leave noise to patches of its own.
+_LOWEST_CUTOFF, _HIGHEST_CUTOFF = 0.1, 0.5
 
 
 def estimate_noise(
@@ -67,45 +72,46 @@ def estimate_noise(
 
     Notes
     -----
-    FIGURES
+    Measured on 2,376 simulated recordings: ten kinds of specimen and a mixture, cut-off 0.2 to
+    0.35, gain 0.2 to 5 electrons a count, read noise 1 and 5 electrons, 100 to 10,000 photons at
+    the 99.9th percentile, background 2 per cent of it. The stated errors are right (deviations
+    over errors: root mean square 1.0).
 
-    Where the noise is less than half a count, rounding hides it: such dark levels are left out,
-    and of an image that is nothing else no estimate is made.
+    - Gain: within 10 per cent wherever its stated error is below 3 per cent (1,660 recordings:
+      mean 1.4, worst 8 per cent). Extended specimens are there with 512 x 512 pixels, all of
+      them, and with 256 x 256 from 300 photons at the peak; single points and vesicles hold so
+      few bright pixels that errors of 256 x 256 reach 36 per cent, as stated.
+    - Read noise: given if its stated error is below 5 per cent (41 per cent of the recordings:
+      mean error 1, worst 13 per cent); never where the shot noise of the background swamps it,
+      nor below 0.4 counts, which rounding hides.
+    - Where all noise is less than half a count, rounding hides it: such dark levels are left
+      out, and of an image that is nothing else no estimate is made.
 
     References
     ----------
     .. [1] A. Foi, M. Trimeche, V. Katkovnik and K. Egiazarian, "Practical Poissonian-Gaussian
        noise modeling and fitting for single-image raw-data", IEEE Trans. Image Process. 17,
-       1737-1754 (2008), Eq. 3.
-    .. [2] S. Pyatykh and L. Zheng, "Image noise level estimation for Poisson-Gaussian noise by
-       principal component analysis", Proc. IEEE ICIP (2014).
+       1737-1754 (2008).
+    .. [2] S. Pyatykh and J. Hesser, "Image sensor noise parameter estimation by variance
+       stabilization and normality assessment", IEEE Trans. Image Process. 23, 3990-3998 (2014).
     .. [3] X. Liu, M. Tanaka and M. Okutomi, "Practical signal-dependent noise parameter
        estimation from a single noisy image", IEEE Trans. Image Process. 23, 4361-4371 (2014).
     """
     counts = checked(image, "An image", (2, 3))
     check_offset(offset_counts)
     check_side(counts)
-    subspace = _subspace(cutoff_per_pixel)
+    _check_cutoff(cutoff_per_pixel)
     centre = float(np.median(counts))
-    patches = _measured(counts, subspace, centre)
-    step = rounding_step(counts)
     offset = None if offset_counts is None else float(offset_counts) - centre
-    if offset is not None and float(patches.level.max()) <= offset:
-        raise SettingsError(
-            f"offset_counts = {offset_counts:g} lies above the whole image, whose brightest "
-            f"patch has {patches.level.max() + centre:g} counts; give the camera's offset."
-        )
-    fit = fit_patches(patches, subspace, offset=offset, dark=step**2 / 12.0)
-    # A variance of a quarter of a step squared, and the twelfth that rounding adds.
-    shown = fit.line.slope * patches.level + fit.line.intercept >= step**2 / 3.0
-    if int(shown.sum()) < _LEAST_PATCHES:
-        raise hidden_by_rounding(step)
-    if not shown.all():
-        patches = patches[shown]
-        fit = fit_patches(patches, subspace, offset=offset, dark=step**2 / 12.0)
+    step = rounding_step(counts)
+    subspace = noise_subspace(cutoff_per_pixel)
+    patches, fit = _fitted(counts, subspace, centre=centre, offset=offset, step=step)
+    leak = _leak(patches, fit)
+    if leak > 2.0 * TYPICAL_LEAK or leak < 0.5 * TYPICAL_LEAK:
+        subspace = noise_subspace(cutoff_per_pixel, leak)
+        patches, fit = _fitted(counts, subspace, centre=centre, offset=offset, step=step)
     used = fit.weight > 0
     white, white_error = _whiteness(patches, fit, subspace.dimension)
-    remarks = _colour_remarks(white, white_error)
     return line_estimate(
         fit.line.moved(centre),
         rule="above the cut-off",
@@ -114,7 +120,7 @@ def estimate_noise(
         offset=offset_counts,
         step=step,
         whiteness=white,
-        remarks=remarks,
+        remarks=_colour_remarks(white, white_error),
     )
 
 
@@ -124,8 +130,8 @@ def gaussian_sigma(image: ArrayLike, *, cutoff_per_pixel: float = 0.35) -> float
     The median, over patches, of the variance above the cut-off of the optics, divided by the
     median of the chi-square distribution it has: fewer than half of the patches may hold
     structure that the optics do not explain. Noise that depends on the signal gives the sigma
-    at a typical level. The standard error is about 1 per cent for 128 x 128 pixels and
-    4 per cent for 32 x 32. Rounding to whole counts counts as noise.
+    at a typical level. The standard error is 0.5 per cent for 256 x 256 pixels, 1.3
+    for 128 x 128 and 4 for 32 x 32. Rounding to whole counts counts as noise.
 
     Parameters
     ----------
@@ -149,7 +155,8 @@ def gaussian_sigma(image: ArrayLike, *, cutoff_per_pixel: float = 0.35) -> float
     """
     counts = checked(image, "An image", (2, 3))
     check_side(counts)
-    subspace = _subspace(cutoff_per_pixel)
+    _check_cutoff(cutoff_per_pixel)
+    subspace = noise_subspace(cutoff_per_pixel)
     patches = _measured(counts, subspace, float(np.median(counts)))
     typical = float(np.median(patches.variance)) / median_factor(subspace.dimension)
     return math.sqrt(typical)
@@ -220,6 +227,44 @@ def photon_transfer(frames: ArrayLike, *, offset_counts: float | None = None) ->
     )
 
 
+def _fitted(
+    counts: NDArray[Any],
+    subspace: NoiseSubspace,
+    *,
+    centre: float,
+    offset: float | None,
+    step: float,
+) -> tuple[Patches, PatchFit]:
+    """Fit the line to the patches whose noise rounding does not hide."""
+    patches = _measured(counts, subspace, centre)
+    brightest = float(patches.level.max())
+    if offset is not None and brightest <= offset:
+        raise SettingsError(
+            f"offset_counts = {offset + centre:g} lies above the whole image, whose brightest "
+            f"patch has {brightest + centre:g} counts; give the camera's offset."
+        )
+    fit = fit_patches(patches, subspace, offset=offset, dark=step**2 / 12.0)
+    # A variance of a quarter of a step squared, and the twelfth that rounding adds.
+    shown = fit.line.slope * patches.level + fit.line.intercept >= step**2 / 3.0
+    if int(shown.sum()) < _LEAST_PATCHES:
+        raise hidden_by_rounding(step)
+    if not shown.all():
+        patches = patches[shown]
+        fit = fit_patches(patches, subspace, offset=offset, dark=step**2 / 12.0)
+    return patches, fit
+
+
+def _leak(patches: Patches, fit: PatchFit) -> float:
+    """Return the share of structure that may pass for noise in an image of this brightness.
+
+    Of a bright point of n electrons a share of its square passes, and the noise is n: the
+    brighter the image, the fewer patterns are safe.
+    """
+    contrast = float(patches.smooth.max()) - float(np.percentile(patches.level, 5.0))
+    electrons = max(contrast, 0.0) / fit.line.slope if fit.line.slope > 0 else 0.0
+    return float(np.clip(_PASSED / max(electrons, 1.0), *_LEAKS))
+
+
 def _whiteness(patches: Patches, fit: PatchFit, dimension: int) -> tuple[float, float]:
     """Noise by the higher half of the patterns over that by the lower, and its error."""
     half = dimension // 2
@@ -242,13 +287,12 @@ def _colour_remarks(white: float, error: float) -> tuple[str, ...]:
     )
 
 
-def _subspace(cutoff_per_pixel: float) -> NoiseSubspace:
-    if not 0.1 <= cutoff_per_pixel <= _HIGHEST_CUTOFF:
+def _check_cutoff(cutoff_per_pixel: float) -> None:
+    if not _LOWEST_CUTOFF <= cutoff_per_pixel <= _HIGHEST_CUTOFF:
         raise SettingsError(
-            f"cutoff_per_pixel must lie from 0.1 to {_HIGHEST_CUTOFF:g} cycles per pixel, not at "
-            f"{cutoff_per_pixel:g}."
+            f"cutoff_per_pixel must lie from {_LOWEST_CUTOFF:g} to {_HIGHEST_CUTOFF:g} cycles per "
+            f"pixel, not at {cutoff_per_pixel:g}."
         )
-    return noise_subspace(cutoff_per_pixel)
 
 
 def _measured(counts: NDArray[Any], subspace: NoiseSubspace, centre: float) -> Patches:

@@ -2,8 +2,9 @@
 
 The networks published with the paper [1]_ set the decomposition level equal to the truncation
 level, so that their loops over levels are empty: they hold no wavelet and no locally connected
-layer. The networks here run the loops. Their sizes are the paper's, 0.086 and 0.237 million
-parameters, with its K = 12 and RDN = 7.
+layer. The networks here run the loops, over four levels by default. K = 12 and RDN = 7 are the
+paper's; the numbers it does not give are chosen so that the networks have its sizes, 0.086 and
+0.237 million parameters.
 
 ========================================  ==============================================
 paper                                     here

@@ -142,7 +142,7 @@ class ForwardOperator(nn.Module):
     - Lines 12 and 13 name one tensor twice: the block of ``v[l+1]`` beside ``v[l]`` is
       ``x[l]``, which is used and not computed again.
     - Chains of K layers are residual, one layer a step, as Section 3.1 asks for a continuous
-      residual structure; twelve plain layers of few channels die at their ReLU.
+      residual structure; a plain chain of twelve ReLU layers of few channels may pass nothing.
     - The constant ``epsilon_0`` that Eq. 15 and 16 have at all levels is the bias of the
       layers.
 

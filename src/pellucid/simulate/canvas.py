@@ -124,6 +124,7 @@ class Canvas:
                 f"laid on this canvas; it takes (n, {axes}) and (n,)."
             )
         n = self.samples
+        points_um = points_um.astype(np.result_type(points_um.dtype, np.float32), copy=False)
         row, after_row = _shares(_wrapped(points_um[:, -2], self.step_um, n))
         column, after_column = _shares(_wrapped(points_um[:, -1], self.step_um, n))
         # The four cells of each point; one more row or column comes in on the other side.
@@ -184,7 +185,7 @@ class Canvas:
         References
         ----------
         .. [1] T. Lindeberg, "Scale-space for discrete signals", IEEE Transactions on Pattern
-           Analysis and Machine Intelligence 12, 234-254 (1990), equation 32.
+           Analysis and Machine Intelligence 12, 234-254 (1990).
         """
         return self.scene_of(self.spectrum(scene, sigma_um, sigma_z_um=sigma_z_um))
 
@@ -211,17 +212,18 @@ class Canvas:
         gauss = np.exp((np.cos(turn) - 1) * (sigma_um / self.step_um) ** 2).astype(np.float32)
         label = gauss[:, None] * gauss[: self.samples // 2 + 1]
         planes = scene.astype(np.float32, copy=False).reshape(self.planes, *self.shape[-2:])
-        spectrum = np.empty((self.planes, *label.shape), dtype=np.complex64)
-        for plane, target in zip(planes, spectrum, strict=True):  # one fits the cache
-            lines = fft.rfft(plane, axis=1)
-            np.multiply(fft.fft(lines, axis=0, overwrite_x=True), label, out=target)
         sigma_z = (sigma_um if sigma_z_um is None else sigma_z_um) / float(self.z_step_um or 1)
-        if self.planes > 1 and sigma_z > 0:
-            apart = np.abs(np.subtract.outer(np.arange(self.planes), np.arange(self.planes)))
-            mixing = special.ive(apart, sigma_z**2).astype(np.float32)
-            mixed = mixing @ spectrum.view(np.float32).reshape(self.planes, -1)
-            spectrum = mixed.view(np.complex64).reshape(spectrum.shape)
-        return spectrum if self.planes > 1 else spectrum[0]
+        kernel = special.ive(np.arange(self.planes), sigma_z**2).astype(np.float32)
+        if self.planes == 1:
+            lines: NDArray[np.complex64] = fft.rfft(planes[0], axis=1)
+            lines = fft.fft(lines, axis=0, overwrite_x=True)
+            lines *= label
+            return lines
+        spectrum = np.empty((self.planes, *label.shape), dtype=np.complex64)
+        for index, target in enumerate(spectrum):  # one plane after another fits the cache
+            lines = fft.rfft(_weighted(planes, kernel, index), axis=1)
+            np.multiply(fft.fft(lines, axis=0, overwrite_x=True), label, out=target)
+        return spectrum
 
     def scene_of(self, spectrum: NDArray[np.complex64]) -> NDArray[np.float32]:
         """Return the scene of a spectrum, without what rounding puts below zero."""
@@ -273,6 +275,19 @@ def sum_runs(values: NDArray[np.float32], run: int) -> NDArray[np.float32]:
     total = values[..., ::run].copy()
     for start in range(1, run):
         total += values[..., start::run]
+    return total
+
+
+def _weighted(
+    planes: NDArray[np.float32], kernel: NDArray[np.float32], index: int
+) -> NDArray[np.float32]:
+    """Sum planes by their distance from one, as far as the kernel is above rounding."""
+    reach = int(np.count_nonzero(kernel > 1e-8))
+    total: NDArray[np.float32] = planes[index] * kernel[0]
+    part = np.empty_like(total)
+    for other in range(max(0, index - reach + 1), min(len(planes), index + reach)):
+        if other != index:
+            total += np.multiply(planes[other], kernel[abs(other - index)], out=part)
     return total
 
 

@@ -37,7 +37,7 @@ def random_field(
     correlation_um = min(correlation_um, side)
     # The spectrum is drawn as far as its amplitude is above a thousandth.
     highest = (0.84 if smooth else 1.6) / correlation_um
-    m = int(np.clip(np.ceil(highest * side), 2, (n - 1) // 2))
+    m = max(1, min(max(2, int(np.ceil(highest * side))), (n - 1) // 2))
     harmonic = np.arange(-m, m + 1)
     squared = (np.hypot(harmonic[:, None], harmonic[None, m:]) / side) ** 2
     if smooth:
@@ -48,10 +48,14 @@ def random_field(
     noise = rng.standard_normal((canvas.planes, *envelope.shape, 2), dtype=np.float32)
     drawn = noise.view(np.complex64)[..., 0] * envelope.astype(np.float32)
     if canvas.planes > 1:
-        plane = np.arange(canvas.planes) * float(canvas.z_step_um or 0.0)
-        apart = np.subtract.outer(plane, plane) / correlation_um
+        depth = np.arange(canvas.planes) * float(canvas.z_step_um or 0.0)
+        apart = np.subtract.outer(depth, depth) / correlation_um
         root = np.linalg.cholesky(np.exp(-0.5 * apart**2) + 1e-4 * np.eye(canvas.planes))
-        drawn = np.tensordot(root.astype(np.float32), drawn, axes=1)
+        # In place from the last plane down: each needs those before it alone.
+        for plane in reversed(range(canvas.planes)):
+            drawn[plane] *= np.float32(root[plane, plane])
+            for before in np.nonzero(np.abs(root[plane, :plane]) > 1e-5)[0]:
+                drawn[plane] += np.float32(root[plane, before]) * drawn[before]
     # Unit variance, by Parseval. Of the column of zero frequency only the real part counts.
     real = 0.5 * (drawn[..., 0] + np.conj(drawn[:, ::-1, 0]))
     power = np.vdot(real, real).real + 2 * np.vdot(drawn[..., 1:], drawn[..., 1:]).real
@@ -64,7 +68,8 @@ def random_field(
 
 def at_quantile(field: Floats, share: float) -> float:
     """Return the level that a share of a field lies above; from a subset, so about."""
-    return float(np.quantile(field[..., ::8, ::8], 1 - share))
+    few = max(1, field.shape[-1] // 40)
+    return float(np.quantile(field[..., ::few, ::few], 1 - share))
 
 
 def plane_of(canvas: Canvas) -> Canvas:

@@ -111,7 +111,7 @@ def _contour(canvas: Canvas, field: Floats, slope: Floats) -> Scene:
     """Draw the line where a field is zero, one unit of light a micrometre."""
     sigma = 0.75 * canvas.step_um
     # Where the field is flat its zeros are no line; the floor keeps the distance finite.
-    away = field / np.maximum(slope, np.float32(0.05) * slope.mean())
+    away = field / np.maximum(slope, np.float32(0.05) * slope.mean() + np.float32(1e-6))
     light: Scene = np.exp(np.square(away) * np.float32(-0.5 / sigma**2))
     light *= np.float32(canvas.step_um**2 / (sigma * np.sqrt(2 * np.pi)))
     return light
