@@ -19,7 +19,7 @@ test: lint
 # The lower bounds of pyproject.toml, in an environment of their own.
 test-oldest:
 	$(PYTHON) -m venv .venv-oldest
-	.venv-oldest/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable '.[report,train]' hypothesis pytest scikit-image
+	.venv-oldest/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable '.[report,train]' hypothesis pytest scikit-image PyWavelets
 	.venv-oldest/bin/python -m pytest
 
 lint: $(VENV)/.installed-dev

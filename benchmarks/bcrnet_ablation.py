@@ -101,6 +101,7 @@ class Operator(nn.Module):
             nn.init.zeros_(self.gain.bias)
 
     def forward(self, x: Tensor, told: Tensor | None) -> Tensor:
+        """Return the change of (batch, channels, y, x)."""
         y = self.first(x)
         if self.branch is not None:
             y = y + self.branch(x)
@@ -141,6 +142,7 @@ class Trial(nn.Module):
             self._use_physics()
 
     def forward(self, image: Tensor) -> Tensor:
+        """Restore images; with a condition it comes as two more planes."""
         if image.ndim == 5:
             image = image[:, 0]
         told = None if self.told is None else self.told(image[:, 1:, 0, 0])
@@ -186,10 +188,14 @@ class Trial(nn.Module):
         return kernel.reshape(4 * a, a, side, side)
 
     def _linear(self, x: Tensor, kernel: Tensor) -> Tensor:
-        """The same small linear operator between sub-bands for each of the parallel channels."""
+        """Apply one small linear operator between sub-bands to each of the parallel channels."""
         batch, channels, h, w = x.shape
         a = self.variant.channels
-        x = x.reshape(batch, channels // a, a, h, w).transpose(1, 2).reshape(-1, channels // a, h, w)
+        x = (
+            x.reshape(batch, channels // a, a, h, w)
+            .transpose(1, 2)
+            .reshape(-1, channels // a, h, w)
+        )
         y = conv2d(x, kernel, padding=kernel.shape[-1] // 2)
         return y.reshape(batch, a, -1, h, w).transpose(1, 2).reshape(batch, channels, h, w)
 
@@ -229,6 +235,7 @@ class Told:
         self._stream = stream
 
     def __getitem__(self, index: int) -> Pair:
+        """Return a pair with the two planes."""
         pair = self._stream[index]
         c = {k: v for k, v in pair.conditions.items() if not isinstance(v, str)}
         variance = c["background_photons"] + c["read_noise_electrons"] ** 2
@@ -240,6 +247,7 @@ class Told:
         return Pair(planes, pair.truth, pair.conditions)
 
     def batch(self, start: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return images with their planes, and truths."""
         pairs = [self[i] for i in range(start, start + count)]
         return np.stack([p.image for p in pairs]), np.stack([p.truth for p in pairs])[:, None]
 

@@ -1,4 +1,3 @@
-# ruff: noqa: INP001, T201 (a script that prints)
 """How much a blur costs beside the bare Fourier transforms it cannot do without.
 
     python benchmarks/blur_against_ffts.py --shape 64 512 512 --psf 33 65 65 --runs 7

@@ -185,7 +185,10 @@ WITH_NAN = np.where(np.eye(16) > 0, np.nan, 1.0 + RNG.random((16, 16)))
 
 BAD_INPUT = {
     "missing file": (lambda f: f / "missing.tif", "There is no file"),
-    "not an image": (lambda f: write(f / "a.tif", b"hello, world"), "neither a TIFF, a PNG nor an MRC"),
+    "not an image": (
+        lambda f: write(f / "a.tif", b"hello, world"),
+        "neither a TIFF, a PNG",
+    ),
     "empty file": (lambda f: write(f / "a.tif", b""), "is empty (0 bytes)"),
     "header only": (lambda f: write(f / "a.tif", b"II*\0\x08\0\0\0"), "TIFF without an image"),
     "truncated": (truncated, "truncated"),

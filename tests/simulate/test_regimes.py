@@ -17,8 +17,8 @@ from pellucid.simulate import (
     PhysicalRegime,
     Preparation,
     ProceduralSource,
-    ReleasedRegime,
     Regime,
+    ReleasedRegime,
     ThickRegime,
     named_regime,
 )

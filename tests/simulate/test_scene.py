@@ -3,7 +3,7 @@ import pytest
 
 from pellucid.errors import SettingsError
 from pellucid.optics import Microscope
-from pellucid.simulate import Canvas, CameraScene, blur, blur_planes, camera_scene
+from pellucid.simulate import CameraScene, Canvas, blur, blur_planes, camera_scene
 
 CANVAS = Canvas(pixels=48, pixel_size_um=0.08)
 SCOPE = Microscope(

@@ -90,4 +90,3 @@ def test_the_demonstration_cell_is_seeded_and_in_camera_counts() -> None:
     np.testing.assert_array_equal(first.recorded, again.recorded)
     assert first.recorded.min() > 80
     assert first.recorded.mean() == pytest.approx(first.truth.mean(), rel=0.01)
-

@@ -60,5 +60,4 @@ def contact_sheet(
 
     # Everything on the sheet is grey: one channel says it all.
     coloured = imagecodecs.png_decode(to_png(figure))
-    grey: bytes = imagecodecs.png_encode(np.ascontiguousarray(coloured[..., 0]), level=9)
-    return grey
+    return bytes(imagecodecs.png_encode(np.ascontiguousarray(coloured[..., 0]), level=9))

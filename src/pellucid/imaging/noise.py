@@ -81,7 +81,7 @@ def estimate_noise(
       mean 1.4, worst 8 per cent). Extended specimens are there with 512 x 512 pixels, all of
       them, and with 256 x 256 from 300 photons at the peak; single points and vesicles hold so
       few bright pixels that errors of 256 x 256 reach 36 per cent, as stated.
-    - Read noise: given if its stated error is below 5 per cent (41 per cent of the recordings:
+    - Read noise: given if its stated error is below 5 per cent (42 per cent of the recordings:
       mean error 1, worst 13 per cent); never where the shot noise of the background swamps it,
       nor below 0.4 counts, which rounding hides.
     - Where all noise is less than half a count, rounding hides it: such dark levels are left

@@ -73,7 +73,7 @@ def read_image(path: str | Path, *, axes: str | None = None) -> Image:
 
         return read_mrc(path, axes=axes)
     raise ImageError(
-        f"{path} is neither a TIFF, a PNG nor an MRC file, judging by its first bytes and its name; "
+        f"{path} is neither a TIFF, a PNG nor an MRC file, judging by its first bytes and name; "
         "export it as (OME-)TIFF from the program that made it."
     )
 

@@ -176,9 +176,8 @@ class BCRNet(nn.Module):
             v = changed[:, :alpha]
         u = self.coarse(v)
         for operator, (bands, changed) in zip(reversed(self.up), reversed(levels), strict=True):
-            changed = torch.cat([changed[:, :alpha] + u, changed[:, alpha:]], dim=1)
-            changed = changed + operator(changed)
-            u = conv_transpose2d(changed - bands, kernel, stride=2)
+            joined = torch.cat([changed[:, :alpha] + u, changed[:, alpha:]], dim=1)
+            u = conv_transpose2d(joined + operator(joined) - bands, kernel, stride=2)
         restored: Tensor = whole + self.project(u)
         return restored[..., : image.shape[-2], : image.shape[-1]]
 

@@ -41,8 +41,8 @@ class FusedBCRNet(nn.Module):
             self.enter = _conv(_lift_and_analyse(network.lift.weight, kernel), stride=2, padding=1)
             self.analysis = nn.ModuleList(_conv(reading, stride=2) for _ in range(levels - 1))
             self.synthesis = nn.ModuleList(_transposed(reading) for _ in range(levels - 1))
-            self.down = nn.ModuleList(_band(band) for band in network.down)
-            self.up = nn.ModuleList(_band(band) for band in network.up)
+            self.down = _bands(network.down)
+            self.up = _bands(network.up)
             coarse = network.coarse
             self.coarse = nn.Sequential(
                 _conv(pad(coarse.first.weight, (0, 0, 0, 0, 0, details)), padding=1),
@@ -89,9 +89,14 @@ def _transposed(weight: Tensor) -> nn.ConvTranspose2d:
     return layer
 
 
-def _band(band: Band) -> nn.Sequential:
-    first, last = _conv(band.first.weight, padding=1), _conv(band.last.weight, padding=1)
-    return nn.Sequential(first, nn.ReLU(), last)
+def _bands(bands: nn.ModuleList) -> nn.ModuleList:
+    copies = nn.ModuleList()
+    for band in bands:
+        if not isinstance(band, Band):
+            raise TypeError(f"A BCRNet has operators of class Band, not {type(band).__name__}.")
+        first, last = _conv(band.first.weight, padding=1), _conv(band.last.weight, padding=1)
+        copies.append(nn.Sequential(first, nn.ReLU(), last))
+    return copies
 
 
 def _lift_and_analyse(lift: Tensor, kernel: Tensor) -> Tensor:
@@ -103,7 +108,7 @@ def _lift_and_analyse(lift: Tensor, kernel: Tensor) -> Tensor:
 
 
 def _synthesise_and_project(kernel: Tensor, project: Tensor) -> Tensor:
-    """Return the 3x3 convolution to 2x2 pixels that synthesis and a 3x3 projection make together."""
+    """Return the 3x3 convolution to 2x2 pixels that synthesis and projection make together."""
     bands = kernel.shape[0]
     # The response of both at the middle block to each sub-band of the 3x3 blocks round it.
     impulses = torch.eye(bands * 9).reshape(bands * 9, bands, 3, 3)

@@ -57,7 +57,7 @@ class Network:
         """Return the cards of the shipped weights by name."""
         from pellucid.restore.weights import weights_card
 
-        return {name: weights_card(name) for name in self.weights}
+        return {name: dict(weights_card(name)) for name in self.weights}
 
 
 NETWORKS: MappingProxyType[str, Network] = MappingProxyType(

@@ -282,7 +282,7 @@ def _record(
     size: int,
 ) -> Acquisition:
     """Give a blurred scene photons, crop it and let the camera record it."""
-    peak = float(np.percentile(clean, 99.9)) or float(clean.max()) or 1.0
+    peak = max(float(np.percentile(clean, 99.9)), 0.1 * float(clean.max())) or 1.0
     peak_photons = log_uniform(rng, instrument.peak_photons)
     background = peak_photons * float(rng.uniform(*instrument.background_fraction))
     camera = instrument.draw_camera(rng)

@@ -38,7 +38,7 @@ class CameraScene:
     @property
     def side(self) -> int:
         """Camera pixels a side."""
-        return self.truth.shape[-1]
+        return int(self.truth.shape[-1])
 
     @property
     def nbytes(self) -> int:
@@ -83,22 +83,17 @@ def camera_scene(scene: NDArray[np.float32], canvas: Canvas) -> CameraScene:
     -------
     CameraScene
     """
-    n, k = canvas.pixels, canvas.oversampling
-    truth = scene.reshape(*scene.shape[:-2], n, k, n, k).sum(axis=(-3, -1))
+    return camera_scene_of_spectrum(canvas.spectrum(scene), canvas)
+
+
+def camera_scene_of_spectrum(spectrum: NDArray[np.complex64], canvas: Canvas) -> CameraScene:
+    """Do what :func:`camera_scene` does from the real FFT of a fine scene's planes."""
+    truth = canvas.camera_pixels(spectrum)
     seen = truth if truth.ndim == 2 else truth.sum(axis=0)
-    peak = float(np.percentile(seen, 99.9)) or float(seen.max()) or 1.0
-    half = n // 2
-    # Only columns and rows the camera can sample are transformed in full.
-    columns = fft.rfft(scene, axis=-1)[..., : half + 1]
-    spectrum = fft.fft(columns, axis=-2)
-    rows = np.r_[0 : (n + 1) // 2, canvas.samples - half : canvas.samples]
-    # Sum over the k samples of a pixel, from its first one on.
-    turn = 2j * np.pi * np.arange(k)[:, None] / canvas.samples
-    pixel_y = np.exp(turn * np.fft.fftfreq(n, 1 / n)).sum(axis=0)
-    pixel_x = np.exp(turn * np.arange(half + 1)).sum(axis=0)
-    pixel = (pixel_y[:, None] * pixel_x / (k * k * peak)).astype(np.complex64)
-    kept = spectrum[..., rows, :] * pixel
-    return CameraScene((truth / peak).astype(np.float32), kept.astype(np.complex64, copy=False))
+    # In a nearly empty field the percentile would be rounding noise.
+    peak = np.float32(max(float(np.percentile(seen, 99.9)), 0.1 * float(seen.max())) or 1.0)
+    truth /= peak
+    return CameraScene(truth, (canvas.camera_band(spectrum) / peak).astype(np.complex64))
 
 
 def blur(

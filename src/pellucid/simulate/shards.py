@@ -211,15 +211,13 @@ def _made(
 
 def _write_shard(folder: Path, plan: ShardPlan, name: str, numbers: range) -> str:
     pairs = list(plan.stream(name.partition("/")[0]).pairs(numbers))
-    arrays = {
-        "w": np.stack([pair.image for pair in pairs]).astype(plan.dtype),
-        "gt": np.stack([pair.truth for pair in pairs]).astype(plan.dtype),
-        "conditions": np.array([json.dumps(pair.conditions) for pair in pairs]),
-    }
+    images = np.stack([pair.image for pair in pairs]).astype(plan.dtype)
+    truths = np.stack([pair.truth for pair in pairs]).astype(plan.dtype)
+    conditions = np.array([json.dumps(pair.conditions) for pair in pairs])
 
     def write(temporary: Path) -> None:
         with temporary.open("wb") as stream:
-            np.savez(stream, **arrays)
+            np.savez(stream, w=images, gt=truths, conditions=conditions)
 
     return sha256_of(write_whole(folder / name, write, overwrite=True))
 

@@ -16,8 +16,8 @@ import numpy as np
 from pellucid.errors import SettingsError
 from pellucid.simulate.canvas import Canvas
 from pellucid.simulate.regime import SceneNeeds, log_uniform
-from pellucid.simulate.scene import DrawnScene, camera_scene
-from pellucid.simulate.specimens import SPECIMENS, mixture
+from pellucid.simulate.scene import DrawnScene, camera_scene_of_spectrum
+from pellucid.simulate.specimens import SPECIMENS, mixture_spectrum
 
 
 class SceneSource(ABC):
@@ -85,7 +85,7 @@ class ProceduralSource(SceneSource):
             if kind != main and rng.random() < self.others:
                 parts[kind] = float(rng.uniform(0.05, 0.7))
         return DrawnScene(
-            scene=camera_scene(mixture(rng, canvas, parts), canvas),
+            scene=camera_scene_of_spectrum(mixture_spectrum(rng, canvas, parts), canvas),
             pixel_size_um=canvas.pixel_size_um,
             z_step_um=z_step_um,
             kinds=tuple(parts),
