@@ -15,7 +15,8 @@ from pellucid.errors import WeightsError
 from pellucid.nets import BCRNet, BCRNetDesign
 from pellucid.simulate import PairStream, PhysicalRegime, ProceduralSource
 from pellucid.train import Trainer, TrainingConfig
-from pellucid.train.loop import learning_rate, log_mse
+from pellucid.train.loop import learning_rate
+from pellucid.train.losses import log_mse
 
 REGIME = PhysicalRegime()
 SMALL = TrainingConfig(
@@ -80,7 +81,7 @@ def test_halves_of_a_batch_give_the_gradient_of_the_whole(tmp_path: Path) -> Non
 
 def test_learns(tmp_path: Path) -> None:
     config = TrainingConfig(
-        pairs=640, batch=8, patch=32, specimens=8, scene=64, validation_pairs=12
+        pairs=1600, batch=8, patch=32, specimens=8, scene=64, validation_pairs=12
     )
     run = trainer(tmp_path, config)
     before = run.validate()

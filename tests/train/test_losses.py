@@ -139,13 +139,6 @@ def test_trains_the_released_network_at_three_scales(axes: str) -> None:
     assert losses[-1] < 0.8 * losses[0]
 
 
-def test_log_mse_is_that_of_the_training_loop() -> None:
-    from pellucid.train import loop
-
-    restored, truth = (x.float() for x in pair((3, 1, 8, 8)))
-    torch.testing.assert_close(log_mse(restored, truth), loop.log_mse(restored, truth))
-
-
 @every
 def test_shapes_that_would_broadcast_are_refused(name: str) -> None:
     with pytest.raises(ImageError, match=r"\(2, 1, 8, 8\) and \(1, 1, 8, 8\)"):

@@ -19,18 +19,10 @@ from pellucid.assess.metrics import psnr
 from pellucid.errors import WeightsError
 from pellucid.simulate.stream import PairStream
 from pellucid.train.config import TrainingConfig
+from pellucid.train.losses import log_mse
 
 _WARM_UP = 0.05
 _LOG_EVERY = 100
-
-
-def log_mse(restored: Tensor, truth: Tensor) -> Tensor:
-    """Mean over the batch of the logarithm of each image's mean squared error.
-
-    Every image counts by its relative error, however noisy or bright it is.
-    """
-    error = (restored.float() - truth).square().mean(dim=(1, 2, 3))
-    return (error + 1e-8).log().mean()
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:
