@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from pellucid.optics import Microscope
 from pellucid.simulate.cell import CellImage, simulate_cell
 
+# One thread an operator: small ones gain nothing from more, and lose much where cores are shared.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 REAL = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
 #: The microscope most tests look through: an oil objective, sampled finely enough.

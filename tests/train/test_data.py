@@ -12,10 +12,13 @@ STREAM = PairStream(
 )
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more workers than cores
 def test_batches_are_the_same_on_one_and_three_workers() -> None:
     batches = PairBatches(STREAM, batch=3, count=7, first=2)
     alone = list(DataLoader(batches, batch_size=None))
-    shared = list(DataLoader(batches, batch_size=None, num_workers=3))
+    shared = list(
+        DataLoader(batches, batch_size=None, num_workers=3, multiprocessing_context="spawn")
+    )
     assert len(alone) == len(shared) == len(batches) == 7
     for (image, truth), (other_image, other_truth) in zip(alone, shared, strict=True):
         assert image.shape == truth.shape == (3, 1, 32, 32)

@@ -87,7 +87,7 @@ def test_learns(tmp_path: Path) -> None:
     before = run.validate()
     assert run.run() > before + 1.0
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert lines[-1]["pairs"] == 640
+    assert lines[-1]["pairs"] == 1600
     assert "validation_db" in lines[-1]
 
 
