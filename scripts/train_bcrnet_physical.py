@@ -26,7 +26,7 @@ from pellucid.assess.metrics import psnr, ssim
 from pellucid.export.onnx import export_onnx
 from pellucid.export.reach import measure_reach
 from pellucid.imaging.intensity import estimate_scale
-from pellucid.nets import BCRNet
+from pellucid.nets import BCRNet, FusedBCRNet
 from pellucid.restore.network import NetworkPlane
 from pellucid.restore.weights import load_weights
 from pellucid.simulate import (
@@ -153,12 +153,14 @@ def finish(trainer: Trainer, started: dict[str, Any], folder: Path) -> None:
     """Export the averaged network, measure it, and write its card."""
     config = trainer.config
     network = trainer.average
-    design = BCRNet().design
+    if not isinstance(network, BCRNet):
+        raise TypeError(f"expected a BCRNet, not {type(network).__name__}")
+    design = network.design
     reach = network_reach(network, design.multiple, config)
     onnx = folder / f"{config.name}.onnx"
     low, high = REGIME.instrument.cutoff_per_pixel
     export_onnx(
-        network.to(memory_format=torch.contiguous_format),
+        FusedBCRNet(network.to(memory_format=torch.contiguous_format)),
         onnx,
         reach_pixels=reach,
         multiple=design.multiple,

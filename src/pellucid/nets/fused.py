@@ -22,7 +22,11 @@ class FusedBCRNet(nn.Module):
       of several channels exists at full size;
     - whatever reads or writes the scaling coefficients alone reads or writes all sub-bands, with
       zeros in its weights for the details;
-    - sums follow convolutions, into which a runtime folds them.
+    - a synthesis is a 1x1 convolution whose channels are then interleaved, as a 2x2 block of the
+      finer level belongs to one sample of the coarser;
+    - every sum but none of the differences follows a convolution, into which a runtime folds it:
+      to subtract what came down, the analysis is done again with its sign turned, which costs
+      less than another pass through memory.
 
     Parameters
     ----------
@@ -40,7 +44,14 @@ class FusedBCRNet(nn.Module):
             reading = pad(kernel, (0, 0, 0, 0, 0, details))
             self.enter = _conv(_lift_and_analyse(network.lift.weight, kernel), stride=2, padding=1)
             self.analysis = nn.ModuleList(_conv(reading, stride=2) for _ in range(levels - 1))
-            self.synthesis = nn.ModuleList(_transposed(reading) for _ in range(levels - 1))
+            turned = [_lift_and_analyse(network.lift.weight, -kernel)] + [-reading] * (levels - 1)
+            self.minus = nn.ModuleList(
+                _conv(weight, stride=2, padding=0 if level else 1)
+                for level, weight in enumerate(turned)
+            )
+            self.synthesis = nn.ModuleList(_conv(_blocks(kernel)) for _ in range(levels - 1))
+            spreading = torch.eye(alpha + details, alpha)[..., None, None]
+            self.spread = nn.ModuleList(_conv(spreading) for _ in range(levels - 1))
             self.down = _bands(network.down)
             self.up = _bands(network.up)
             coarse = network.coarse
@@ -55,21 +66,22 @@ class FusedBCRNet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Restore images of shape (batch, 1, y, x), y and x multiples of `multiple`."""
-        bands = self.enter(image)
+        whole, bands = image, self.enter(image)
         levels: list[tuple[Tensor, Tensor]] = []
         for level, operator in enumerate(self.down):
             changed = bands + operator(bands)
-            levels.append((bands, changed))
+            levels.append((whole, changed))
             if level < len(self.analysis):
-                bands = self.analysis[level](changed)
-        u = self.coarse(changed)
+                whole, bands = changed, self.analysis[level](changed)
+        joined = changed + self.coarse(changed)
         for level in range(len(levels) - 1, -1, -1):
-            bands, changed = levels[level]
-            changed = changed + u
-            changed = changed + self.up[level](changed)
-            difference = changed - bands
+            joined = joined + self.up[level](joined)
+            # What came down to this level was the analysis of `finer`.
+            finer, _ = levels[level]
+            difference = joined + self.minus[level](finer)
             if level:
-                u = self.synthesis[level - 1](difference)
+                u = pixel_shuffle(self.synthesis[level - 1](difference), 2)
+                joined = levels[level - 1][1] + self.spread[level - 1](u)
         result: Tensor = image + pixel_shuffle(self.leave(difference), 2)
         return result
 
@@ -81,12 +93,10 @@ def _conv(weight: Tensor, *, stride: int = 1, padding: int = 0) -> nn.Conv2d:
     return layer
 
 
-def _transposed(weight: Tensor) -> nn.ConvTranspose2d:
-    """Return the adjoint of the strided convolution with the same weight."""
-    out, into, side, _ = weight.shape
-    layer = nn.ConvTranspose2d(out, into, side, stride=side, bias=False)
-    layer.weight.copy_(weight)
-    return layer
+def _blocks(kernel: Tensor) -> Tensor:
+    """Return the synthesis as a 1x1 convolution to 2x2 blocks, in the order of pixel_shuffle."""
+    bands, alpha = kernel.shape[:2]
+    return kernel.permute(1, 2, 3, 0).reshape(4 * alpha, bands, 1, 1)
 
 
 def _bands(bands: nn.ModuleList) -> nn.ModuleList:

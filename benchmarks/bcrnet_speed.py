@@ -1,0 +1,129 @@
+"""BCRNet against the released m-rBCR graph in ONNX Runtime, side by side in one process.
+
+    python benchmarks/bcrnet_speed.py [--threads 2] [--profile] [--other "32,32,32,32"]
+
+Prints, for 128x128 at batch 1 and 16 and for 1024x1024, the best time of each (runs of both
+alternate), their ratio, the multiply-adds a second BCRNet reaches, and what a single large matrix
+product reaches here: the floor that arithmetic sets. With --profile, where the time goes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import torch
+
+from pellucid.export.onnx import export_onnx
+from pellucid.nets import BCRNet, BCRNetDesign, FusedBCRNet, MRBCRReleased, multiply_adds
+
+SHAPES = ((1, 1, 128, 128), (16, 1, 128, 128), (1, 1, 1024, 1024))
+
+
+def session(
+    network: torch.nn.Module, multiple: int, threads: int, profile: Path | None = None
+) -> ort.InferenceSession:
+    """Export a network and open it in ONNX Runtime."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
+        export_onnx(network, path, reach_pixels=0, multiple=multiple)
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        if profile is not None:
+            options.enable_profiling = True
+            options.profile_file_prefix = str(profile)
+        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Return the wall time of one call."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def floor_macs(threads: int) -> float:
+    """Return the multiply-adds a second of a large float32 matrix product."""
+    torch.set_num_threads(threads)
+    a, b = torch.rand(2048, 2048), torch.rand(2048, 2048)
+    return 2048**3 / min(seconds(lambda: a @ b) for _ in range(8))
+
+
+def profile(network: torch.nn.Module, multiple: int, threads: int) -> None:
+    """Print the share of each kind of operator for 1024x1024."""
+    with tempfile.TemporaryDirectory() as folder:
+        opened = session(network, multiple, threads, Path(folder) / "profile")
+        image = np.random.default_rng(0).random(SHAPES[2], dtype=np.float32)
+        for _ in range(5):
+            opened.run(None, {"image": image})
+        events = json.loads(Path(opened.end_profiling()).read_text())
+    total: dict[str, float] = defaultdict(float)
+    for event in events:
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
+            total[event["args"]["op_name"]] += event["dur"]
+    whole = sum(total.values())
+    for name, spent in sorted(total.items(), key=lambda item: -item[1]):
+        print(f"  {name:20s} {100 * spent / whole:5.1f} %")
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--other", action="append", default=[], help="widths of further designs")
+    arguments = parser.parse_args()
+    logging.disable(logging.WARNING)  # the exporter speaks of packages nobody needs here
+    threads = arguments.threads
+    designs = {"bcrnet": BCRNetDesign()}
+    for text in arguments.other:
+        widths = tuple(int(width) for width in text.split(","))
+        designs[text] = BCRNetDesign(widths=widths)
+    floor = floor_macs(threads)
+    print(f"{threads} threads; a matrix product reaches {floor / 1e9:.0f} G multiply-adds/s")
+    released = session(MRBCRReleased().eval(), 1, threads)
+    nets = {name: BCRNet(design).eval() for name, design in designs.items()}
+    multiples = {name: design.multiple for name, design in designs.items()}
+    opened = {
+        name: session(FusedBCRNet(net), multiples[name], threads) for name, net in nets.items()
+    }
+    plain = session(nets["bcrnet"], multiples["bcrnet"], threads)
+    for shape in SHAPES:
+        image = np.random.default_rng(0).random(shape, dtype=np.float32)
+        rounds = 16 if shape[2] == 128 and shape[0] == 1 else 5
+        times: dict[str, list[float]] = defaultdict(list)
+        runs = {"released m-rBCR": released, **opened, "bcrnet, not fused": plain}
+        for number in range(rounds):
+            for name, run in runs.items():
+                if name == "released m-rBCR" and number % 4:
+                    continue
+                run.run(None, {"image": image})  # brings its memory back after the others' runs
+                repeats = 2 if name == "released m-rBCR" else 6
+                for _ in range(repeats):
+                    times[name].append(seconds(lambda run=run: run.run(None, {"image": image})))
+        slow = min(times["released m-rBCR"])
+        print(f"{shape[0]} x {shape[2]}x{shape[3]}: released m-rBCR {1e3 * slow:.2f} ms")
+        for name, values in times.items():
+            if name == "released m-rBCR":
+                continue
+            best = min(values)
+            line = f"  {name:20s} {1e3 * best:8.2f} ms  {slow / best:5.1f} times faster"
+            if name in nets:
+                done = multiply_adds(nets[name], shape) / best
+                line += f"  {done / 1e9:4.0f} G/s ({100 * done / floor:.0f} % of the floor)"
+            print(line)
+    if arguments.profile:
+        print("where the time goes, 1024x1024:")
+        profile(FusedBCRNet(nets["bcrnet"]), multiples["bcrnet"], threads)
+
+
+if __name__ == "__main__":
+    main()
