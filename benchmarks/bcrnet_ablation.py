@@ -72,6 +72,7 @@ VARIANTS = {
     "residual, four levels": Variant(residual=True, widths=(36, 36, 36, 36)),
     "graded": GRADED,
     "graded, five levels": Variant(residual=True, widths=(16, 32, 48, 48, 48), coarse=48),
+    "wide": Variant(residual=True, widths=(32, 32, 48, 64), coarse=48),
     "even 32": Variant(residual=True, widths=(32, 32, 32, 32), coarse=64),
     "graded, fixed Haar": Variant(**{**GRADED.__dict__, "trained_wavelet": False}),
     "graded, db2": Variant(**{**GRADED.__dict__, "wavelet": "db2"}),

@@ -74,6 +74,26 @@ def profile(network: torch.nn.Module, multiple: int, threads: int) -> None:
         print(f"  {name:20s} {100 * spent / whole:5.1f} %")
 
 
+def compare(
+    shape: tuple[int, ...], runs: dict[str, ort.InferenceSession], reference: str
+) -> dict[str, float]:
+    """Return the best time of each network for one shape, in seconds; their runs alternate."""
+    image = np.random.default_rng(0).random(shape, dtype=np.float32)
+    best: dict[str, float] = {}
+    for number in range(16 if shape == SHAPES[0] else 5):
+        for name, run in runs.items():
+            if name == reference and number % 4:
+                continue  # so slow that few runs will do
+
+            def once(run: ort.InferenceSession = run) -> object:
+                return run.run(None, {"image": image})
+
+            once()  # brings its memory back after the others' runs
+            fastest = min(seconds(once) for _ in range(2 if name == reference else 6))
+            best[name] = min(best.get(name, fastest), fastest)
+    return best
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -85,44 +105,32 @@ def main() -> None:
     threads = arguments.threads
     designs = {"bcrnet": BCRNetDesign()}
     for text in arguments.other:
-        widths = tuple(int(width) for width in text.split(","))
-        designs[text] = BCRNetDesign(widths=widths)
+        designs[text] = BCRNetDesign(widths=tuple(int(width) for width in text.split(",")))
+    nets = {name: BCRNet(design).eval() for name, design in designs.items()}
+    multiple = designs["bcrnet"].multiple
     floor = floor_macs(threads)
     print(f"{threads} threads; a matrix product reaches {floor / 1e9:.0f} G multiply-adds/s")
-    released = session(MRBCRReleased().eval(), 1, threads)
-    nets = {name: BCRNet(design).eval() for name, design in designs.items()}
-    multiples = {name: design.multiple for name, design in designs.items()}
-    opened = {
-        name: session(FusedBCRNet(net), multiples[name], threads) for name, net in nets.items()
+    reference = "released m-rBCR"
+    runs = {
+        reference: session(MRBCRReleased().eval(), 1, threads),
+        **{
+            name: session(FusedBCRNet(net), net.design.multiple, threads)
+            for name, net in nets.items()
+        },
+        "bcrnet, not fused": session(nets["bcrnet"], multiple, threads),
     }
-    plain = session(nets["bcrnet"], multiples["bcrnet"], threads)
     for shape in SHAPES:
-        image = np.random.default_rng(0).random(shape, dtype=np.float32)
-        rounds = 16 if shape[2] == 128 and shape[0] == 1 else 5
-        times: dict[str, list[float]] = defaultdict(list)
-        runs = {"released m-rBCR": released, **opened, "bcrnet, not fused": plain}
-        for number in range(rounds):
-            for name, run in runs.items():
-                if name == "released m-rBCR" and number % 4:
-                    continue
-                run.run(None, {"image": image})  # brings its memory back after the others' runs
-                repeats = 2 if name == "released m-rBCR" else 6
-                for _ in range(repeats):
-                    times[name].append(seconds(lambda run=run: run.run(None, {"image": image})))
-        slow = min(times["released m-rBCR"])
-        print(f"{shape[0]} x {shape[2]}x{shape[3]}: released m-rBCR {1e3 * slow:.2f} ms")
-        for name, values in times.items():
-            if name == "released m-rBCR":
-                continue
-            best = min(values)
-            line = f"  {name:20s} {1e3 * best:8.2f} ms  {slow / best:5.1f} times faster"
+        best = compare(shape, runs, reference)
+        print(f"{shape[0]} x {shape[2]}x{shape[3]}:")
+        for name, spent in best.items():
+            line = f"  {name:20s} {1e3 * spent:8.2f} ms  {best[reference] / spent:5.1f} times"
             if name in nets:
-                done = multiply_adds(nets[name], shape) / best
-                line += f"  {done / 1e9:4.0f} G/s ({100 * done / floor:.0f} % of the floor)"
+                done = multiply_adds(nets[name], shape) / spent
+                line += f"  {done / 1e9:4.0f} G/s ({100 * done / floor:.0f} % of the product's)"
             print(line)
     if arguments.profile:
         print("where the time goes, 1024x1024:")
-        profile(FusedBCRNet(nets["bcrnet"]), multiples["bcrnet"], threads)
+        profile(FusedBCRNet(nets["bcrnet"]), multiple, threads)
 
 
 if __name__ == "__main__":
