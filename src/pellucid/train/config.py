@@ -6,6 +6,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from pellucid.train.optimiser import OptimiserName
+
 
 class TrainingConfig(BaseModel):
     """Settings of a training run on simulated pairs.
@@ -28,8 +30,10 @@ class TrainingConfig(BaseModel):
         Side of a specimen, camera pixels; at least `patch`.
     learning_rate : float
         Peak of the schedule: linear warm-up over the first 5 %, then a cosine to zero.
+    optimiser : {"adamw", "muon"}
+        See :class:`pellucid.train.optimiser.Optimiser`.
     weight_decay : float
-        Of AdamW.
+        Decoupled, as AdamW has it.
     clip : float
         Largest norm of the gradient.
     ema : float
@@ -50,6 +54,7 @@ class TrainingConfig(BaseModel):
     specimens: int = Field(default=2500, ge=1)
     scene: int = Field(default=192, ge=32)
     learning_rate: float = Field(default=3e-3, gt=0)
+    optimiser: OptimiserName = "adamw"
     weight_decay: float = Field(default=1e-4, ge=0)
     clip: float = Field(default=1.0, gt=0)
     ema: float = Field(default=0.999, ge=0, lt=1)

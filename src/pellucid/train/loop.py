@@ -20,6 +20,7 @@ from pellucid.errors import WeightsError
 from pellucid.simulate.stream import PairStream
 from pellucid.train.config import TrainingConfig
 from pellucid.train.losses import log_mse
+from pellucid.train.optimiser import Optimiser
 
 _WARM_UP = 0.05
 _LOG_EVERY = 100
@@ -70,11 +71,11 @@ class Trainer:
         # torch's own type hints leave this overload out
         self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._average: nn.Module = deepcopy(self._network).requires_grad_(False)
-        self._optimiser = torch.optim.AdamW(
+        self._optimiser = Optimiser(
+            config.optimiser,
             self._network.parameters(),
-            lr=config.learning_rate,
+            learning_rate=config.learning_rate,
             weight_decay=config.weight_decay,
-            betas=(0.9, 0.99),
         )
         self._pairs = pairs
         self._validation = validation
@@ -152,8 +153,6 @@ class Trainer:
         return self.pairs_seen / max(self._seconds, 1e-9)
 
     def _advance(self, image: Tensor, truth: Tensor) -> float:
-        for group in self._optimiser.param_groups:
-            group["lr"] = learning_rate(self.config, self._step)
         parts = zip(image.chunk(self._threads), truth.chunk(self._threads), strict=True)
         results = list(self._workers.map(lambda part: self._gradients(*part), parts))
         shares = [len(part) / len(image) for part in image.chunk(self._threads)]
@@ -164,7 +163,7 @@ class Trainer:
             ]
             parameter.grad = torch.stack(terms).sum(0)
         nn.utils.clip_grad_norm_(self._network.parameters(), self.config.clip)
-        self._optimiser.step()
+        self._optimiser.step(learning_rate(self.config, self._step))
         self._step += 1
         # A young average forgets its start quickly.
         decay = min(self.config.ema, self._step / (self._step + 10.0))
