@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -16,6 +13,7 @@ from numpy.typing import NDArray
 from pellucid.errors import ImageError, PellucidWarning
 from pellucid.io._ome import OmeMetadata, parse_ome
 from pellucid.io.image import Channel, Image, Voxel, finite_positive
+from pellucid.io.quiet import quiet
 
 if TYPE_CHECKING:
     import tifffile
@@ -94,7 +92,7 @@ def _read_tiff(path: Path, axes: str | None) -> Image:
     import tifffile
 
     try:
-        with _quiet("tifffile"), tifffile.TiffFile(path) as tiff:
+        with quiet("tifffile"), tifffile.TiffFile(path) as tiff:
             if not tiff.series:
                 raise ImageError(f"{path} is a TIFF without an image; export it again.")
             series = tiff.series[0]
@@ -214,15 +212,3 @@ def _colour_error(path: Path, shape: tuple[int, ...]) -> ImageError:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-
-
-@contextmanager
-def _quiet(logger: str) -> Iterator[None]:
-    """Keep a library's log lines off the terminal; what they say comes as an error of ours."""
-    target = logging.getLogger(logger)
-    before = target.disabled
-    target.disabled = True
-    try:
-        yield
-    finally:
-        target.disabled = before

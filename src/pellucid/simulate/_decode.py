@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,6 +11,7 @@ from numpy.typing import NDArray
 
 from pellucid.errors import ImageError
 from pellucid.io.image import check_intensities
+from pellucid.io.quiet import quiet
 
 if TYPE_CHECKING:
     import tifffile
@@ -90,7 +88,7 @@ def tiff_planes(path: Path) -> list[str]:
     import tifffile
 
     try:
-        with _quiet("tifffile"), tifffile.TiffFile(path) as tiff:
+        with quiet("tifffile"), tifffile.TiffFile(path) as tiff:
             return [name for name, _ in _tiff_layout(tiff)[1]]
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
@@ -141,7 +139,7 @@ def _decode_jpeg(raw: bytes) -> NDArray[Any]:
 def _decode_tiff(raw: bytes) -> list[Plane]:
     import tifffile
 
-    with _quiet("tifffile"), tifffile.TiffFile(BytesIO(raw)) as tiff:
+    with quiet("tifffile"), tifffile.TiffFile(BytesIO(raw)) as tiff:
         samples, layout = _tiff_layout(tiff)
         data = tiff.series[0].asarray()
     axes = tiff.series[0].axes
@@ -180,15 +178,3 @@ def _tiff_layout(
         parts = [f"{axes[i].lower()}{k:0{width[i]}d}" for i, k in places if shape[i] > 1]
         layout.append(("#" + "".join(parts) if parts else "", index))
     return samples, layout
-
-
-@contextmanager
-def _quiet(logger: str) -> Iterator[None]:
-    """Keep a library's log lines off the terminal; what they say comes as an error of ours."""
-    target = logging.getLogger(logger)
-    before = target.disabled
-    target.disabled = True
-    try:
-        yield
-    finally:
-        target.disabled = before
