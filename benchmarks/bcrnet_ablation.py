@@ -52,6 +52,7 @@ class Variant:
 
     channels: int = 8
     widths: tuple[int, ...] = (36, 36, 36, 36, 36)
+    up_widths: tuple[int, ...] = ()  # of the second operators; as the first if not given
     coarse: int = 32
     residual: bool = False  # bands carry corrections, added to what went down
     wavelet: str = "haar"
@@ -73,6 +74,9 @@ VARIANTS = {
     "graded": GRADED,
     "graded, five levels": Variant(residual=True, widths=(16, 32, 48, 48, 48), coarse=48),
     "wide": Variant(residual=True, widths=(32, 32, 48, 64), coarse=48),
+    "asymmetric": Variant(
+        residual=True, widths=(16, 32, 48, 64), up_widths=(32, 32, 48, 64), coarse=48
+    ),
     "even 32": Variant(residual=True, widths=(32, 32, 32, 32), coarse=64),
     "graded, fixed Haar": Variant(**{**GRADED.__dict__, "trained_wavelet": False}),
     "graded, db2": Variant(**{**GRADED.__dict__, "wavelet": "db2"}),
@@ -130,7 +134,9 @@ class Trial(nn.Module):
         else:
             self.register_buffer("wavelet", kernel)
         self.down = nn.ModuleList(Operator(variant, 4 * a, m) for m in variant.widths)
-        self.up = nn.ModuleList(Operator(variant, 4 * a, m) for m in variant.widths)
+        self.up = nn.ModuleList(
+            Operator(variant, 4 * a, m) for m in variant.up_widths or variant.widths
+        )
         self.coarse = Operator(variant, a, variant.coarse, hidden=2)
         self.project = nn.Conv2d(a, 1, 3, padding=1, bias=False)
         self.told = nn.Sequential(nn.Linear(2, 16), nn.ReLU()) if variant.conditioned else None

@@ -24,7 +24,7 @@ def test_every_network_is_what_it_says(name: str) -> None:
 def test_costs_are_those_of_the_published_graphs() -> None:
     assert named_network("mrbcr-released").multiply_adds() == pytest.approx(2.32e9, rel=0.01)
     assert named_network("srbcr-released").multiply_adds() == pytest.approx(1.41e9, rel=0.01)
-    assert named_network("bcrnet").multiply_adds() < 0.15e9
+    assert named_network("bcrnet").multiply_adds() < 0.24e9
 
 
 def test_shipped_weights_have_cards() -> None:

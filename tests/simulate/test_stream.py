@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from pellucid.errors import SettingsError
-from pellucid.simulate import DrawnScene, PairStream, PhysicalRegime, ProceduralSource, SceneCache
+from pellucid.simulate import (
+    DrawnScene,
+    MixedPairs,
+    PairStream,
+    PhysicalRegime,
+    ProceduralSource,
+    SceneCache,
+)
 from pellucid.simulate.cell import simulate_cell
 
 REGIME = PhysicalRegime()
@@ -57,6 +64,22 @@ def test_scenes_are_new_reused_or_from_a_fixed_set() -> None:
         stream(scenes=range(0))
     with pytest.raises(SettingsError, match="at least once"):
         stream(reuse=0)
+
+
+def test_a_mixture_takes_its_pairs_from_its_streams() -> None:
+    parts = [stream(), stream(seed=5)]
+    mixed = MixedPairs(parts, shares=(3, 1), seed=0)
+    chosen = []
+    for index in range(40):
+        pair = mixed[index]
+        chosen.append(int(pair.conditions["stream"]))
+        np.testing.assert_array_equal(pair.image, parts[chosen[-1]][index].image)
+    assert 20 < chosen.count(0) < 39
+    again = list(mixed.pairs(range(4), workers=2, chunk=1))
+    np.testing.assert_array_equal(again[3].truth, mixed[3].truth)
+    for shares in ((1,), (1, 0)):
+        with pytest.raises(SettingsError, match="positive share"):
+            MixedPairs(parts, shares=shares)
 
 
 def test_filling_on_several_processes_changes_nothing() -> None:

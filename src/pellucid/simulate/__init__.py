@@ -24,4 +24,6 @@ from pellucid.simulate.source import SceneCache as SceneCache
 from pellucid.simulate.source import SceneSource as SceneSource
 from pellucid.simulate.specimens import SPECIMENS as SPECIMENS
 from pellucid.simulate.specimens import mixture as mixture
+from pellucid.simulate.stream import MixedPairs as MixedPairs
+from pellucid.simulate.stream import Pairs as Pairs
 from pellucid.simulate.stream import PairStream as PairStream

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from multiprocessing import get_context
 from queue import Full
@@ -23,8 +24,68 @@ if TYPE_CHECKING:
 _AHEAD = 4
 
 
+class Pairs(ABC):
+    """Pairs by number, endless; a number always gives the same pair."""
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Pair:
+        """Return pair number `index`."""
+
+    @abstractmethod
+    def fill(self, *, workers: int = 1) -> None:
+        """Draw ahead what will be used again and again, on several processes."""
+
+    @final
+    def batch(self, start: int, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return images and truths ``start .. start + count - 1``, each (count, 1, n, n)."""
+        pairs = [self[index] for index in range(start, start + count)]
+        return (
+            np.stack([pair.image for pair in pairs])[:, None],
+            np.stack([pair.truth for pair in pairs])[:, None],
+        )
+
+    @final
+    def pairs(self, indices: range, *, workers: int = 1, chunk: int = 16) -> Iterator[Pair]:
+        """Yield pairs in order, simulated by several processes ahead of the reader.
+
+        Memory stays bounded: each process is at most a few chunks ahead.
+
+        Parameters
+        ----------
+        indices : range
+        workers : int
+            Processes; with one, the pairs are made in this one.
+        chunk : int
+            Pairs a process makes at a time.
+        """
+        if workers <= 1:
+            yield from (self[index] for index in indices)
+            return
+        context = get_context("spawn")
+        chunks = [indices[i : i + chunk] for i in range(0, len(indices), chunk)]
+        queues = [context.Queue(_AHEAD) for _ in range(workers)]
+        processes = [
+            context.Process(target=_produce, args=(self, chunks[n::workers], queue), daemon=True)
+            for n, queue in enumerate(queues)
+        ]
+        for process in processes:
+            process.start()
+        try:
+            for number in range(len(chunks)):
+                made = queues[number % workers].get()
+                if isinstance(made, Exception):
+                    raise made
+                yield from made
+        finally:
+            for process, queue in zip(processes, queues, strict=True):
+                process.terminate()
+                process.join()
+                queue.close()
+                queue.cancel_join_thread()
+
+
 @final
-class PairStream:
+class PairStream(Pairs):
     """Pairs by number: pair `i` depends on the settings, the seed and `i` alone.
 
     A stream can be read from any position, again, by several readers and processes.
@@ -89,52 +150,6 @@ class PairStream:
         if self._scenes is not None:
             self._cache.fill(self._scenes, workers=workers)
 
-    def batch(self, start: int, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return images and truths ``start .. start + count - 1``, each (count, 1, n, n)."""
-        pairs = [self[index] for index in range(start, start + count)]
-        return (
-            np.stack([pair.image for pair in pairs])[:, None],
-            np.stack([pair.truth for pair in pairs])[:, None],
-        )
-
-    def pairs(self, indices: range, *, workers: int = 1, chunk: int = 16) -> Iterator[Pair]:
-        """Yield pairs in order, simulated by several processes ahead of the reader.
-
-        Memory stays bounded: each process is at most a few chunks ahead.
-
-        Parameters
-        ----------
-        indices : range
-        workers : int
-            Processes; with one, the pairs are made in this one.
-        chunk : int
-            Pairs a process makes at a time.
-        """
-        if workers <= 1:
-            yield from (self[index] for index in indices)
-            return
-        context = get_context("spawn")
-        chunks = [indices[i : i + chunk] for i in range(0, len(indices), chunk)]
-        queues = [context.Queue(_AHEAD) for _ in range(workers)]
-        processes = [
-            context.Process(target=_produce, args=(self, chunks[n::workers], queue), daemon=True)
-            for n, queue in enumerate(queues)
-        ]
-        for process in processes:
-            process.start()
-        try:
-            for number in range(len(chunks)):
-                made = queues[number % workers].get()
-                if isinstance(made, Exception):
-                    raise made
-                yield from made
-        finally:
-            for process, queue in zip(processes, queues, strict=True):
-                process.terminate()
-                process.join()
-                queue.close()
-                queue.cancel_join_thread()
-
     def _start(self, index: int) -> tuple[np.random.Generator, DrawnScene]:
         rng = np.random.default_rng([self.seed, 1, index])
         if self._scenes is None:
@@ -147,7 +162,48 @@ class PairStream:
         return {"seed": self.seed, "index": index}
 
 
-def _produce(stream: PairStream, chunks: list[range], queue: Queue[Any]) -> None:
+@final
+class MixedPairs(Pairs):
+    """Pairs of several streams, such as of plane and thick specimens and of pictures.
+
+    Parameters
+    ----------
+    streams : sequence of Pairs
+    shares : sequence of float
+        How often each is chosen, relative to the others; positive.
+    seed : int
+        Decides which stream makes which pair.
+
+    Raises
+    ------
+    SettingsError
+        If there are not as many shares as streams, or one is not positive.
+    """
+
+    def __init__(self, streams: Sequence[Pairs], *, shares: Sequence[float], seed: int = 0) -> None:
+        if not streams or len(streams) != len(shares) or not all(s > 0 for s in shares):
+            raise SettingsError(
+                f"A mixture needs one positive share for each of its streams, not {list(shares)} "
+                f"for {len(streams)}."
+            )
+        self._streams = tuple(streams)
+        self._limits = np.cumsum(shares) / np.sum(shares)
+        self._seed = seed
+
+    def __getitem__(self, index: int) -> Pair:
+        """Return pair number `index`: pair `index` of the stream chosen for it."""
+        draw = np.random.default_rng([self._seed, 2, index]).random()
+        chosen = min(int(np.searchsorted(self._limits, draw)), len(self._streams) - 1)
+        pair = self._streams[chosen][index]
+        return Pair(pair.image, pair.truth, {**pair.conditions, "stream": chosen})
+
+    def fill(self, *, workers: int = 1) -> None:
+        """Fill every stream."""
+        for stream in self._streams:
+            stream.fill(workers=workers)
+
+
+def _produce(stream: Pairs, chunks: list[range], queue: Queue[Any]) -> None:
     """Make chunks of pairs in a process of its own and hand them over in order."""
     try:
         for chunk in chunks:

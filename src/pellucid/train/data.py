@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from pellucid.errors import SettingsError
-from pellucid.simulate.stream import PairStream
+from pellucid.simulate.stream import Pairs
 
 
 @final
@@ -22,7 +22,7 @@ class PairBatches(IterableDataset[tuple[Tensor, Tensor]]):
 
     Parameters
     ----------
-    stream : PairStream
+    stream : Pairs
     batch : int
         Pairs a batch.
     count : int
@@ -31,7 +31,7 @@ class PairBatches(IterableDataset[tuple[Tensor, Tensor]]):
         Number of the first batch, to go on where a run stopped.
     """
 
-    def __init__(self, stream: PairStream, *, batch: int, count: int, first: int = 0) -> None:
+    def __init__(self, stream: Pairs, *, batch: int, count: int, first: int = 0) -> None:
         super().__init__()
         if batch < 1 or count < 1 or first < 0:
             raise SettingsError(

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from pellucid.assess.metrics import psnr
 from pellucid.errors import WeightsError
-from pellucid.simulate.stream import PairStream
+from pellucid.simulate.stream import Pairs
 from pellucid.train.config import TrainingConfig
 from pellucid.train.losses import log_mse
 from pellucid.train.optimiser import Optimiser
@@ -44,7 +44,7 @@ class Trainer:
     network : torch.nn.Module
         Maps (batch, 1, y, x) to the same shape.
     config : TrainingConfig
-    pairs, validation : PairStream
+    pairs, validation : Pairs
         The second must come from specimens of its own.
     folder : Path
         Receives ``log.jsonl`` and ``checkpoint.pt``; a checkpoint found there is continued.
@@ -61,8 +61,8 @@ class Trainer:
         network: nn.Module,
         config: TrainingConfig,
         *,
-        pairs: PairStream,
-        validation: PairStream,
+        pairs: Pairs,
+        validation: Pairs,
         folder: Path,
         threads: int = 1,
         report: Callable[[str], None] | None = None,
