@@ -105,7 +105,8 @@ def main() -> None:
     threads = arguments.threads
     designs = {"bcrnet": BCRNetDesign()}
     for text in arguments.other:
-        designs[text] = BCRNetDesign(widths=tuple(int(width) for width in text.split(",")))
+        widths = tuple(int(width) for width in text.split(","))
+        designs[text] = BCRNetDesign(widths=widths, up_widths=widths)
     nets = {name: BCRNet(design).eval() for name, design in designs.items()}
     multiple = designs["bcrnet"].multiple
     floor = floor_macs(threads)

@@ -17,7 +17,9 @@ from pellucid.restore.network import NetworkPlane
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[BCRNet, Path]:
     torch.manual_seed(0)
-    net = BCRNet(BCRNetDesign(channels=4, widths=(12, 12, 12), coarse_width=8))
+    net = BCRNet(
+        BCRNetDesign(channels=4, widths=(12, 12, 12), up_widths=(12, 12, 12), coarse_width=8)
+    )
     with torch.no_grad():
         for parameter in net.parameters():
             if not parameter.any():

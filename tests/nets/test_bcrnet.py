@@ -44,7 +44,7 @@ def test_commutes_with_gain(gain: float) -> None:
 
 
 def test_commutes_with_shifts_by_the_multiple() -> None:
-    net = random_net(BCRNetDesign(widths=(8, 8), coarse_width=8))
+    net = random_net(BCRNetDesign(widths=(8, 8), up_widths=(8, 8), coarse_width=8))
     multiple = net.design.multiple
     x = torch.zeros(1, 1, 128, 128)
     x[..., 40:60, 40:60] = torch.rand(20, 20)
@@ -60,14 +60,14 @@ def test_commutes_with_shifts_by_the_multiple() -> None:
     [
         ("channels", 5, 0),
         ("widths", (8, 9), (8, 0)),
-        ("widths", (8, 8, 8), ()),
+        ("up_widths", (9, 8), (0, 8)),
         ("coarse_width", 9, 0),
     ],
 )
 def test_every_number_of_the_design_changes_the_graph(
     name: str, more: object, impossible: object
 ) -> None:
-    base = BCRNetDesign(channels=4, widths=(8, 8), coarse_width=8)
+    base = BCRNetDesign(channels=4, widths=(8, 8), up_widths=(8, 8), coarse_width=8)
 
     def count(design: BCRNetDesign) -> int:
         return sum(p.numel() for p in BCRNet(design).parameters())
@@ -77,9 +77,16 @@ def test_every_number_of_the_design_changes_the_graph(
         replace(base, **{name: impossible})
 
 
+def test_both_ways_have_the_same_levels() -> None:
+    with pytest.raises(SettingsError, match="as many widths"):
+        BCRNetDesign(widths=(8, 8, 8), up_widths=(8, 8))
+    three = BCRNet(BCRNetDesign(widths=(8, 8, 8), up_widths=(8, 8, 8)))
+    assert len(three.down) == len(three.up) == three.design.levels == 3
+
+
 def test_levels_decide_the_multiple_and_any_size_is_taken() -> None:
-    assert BCRNetDesign(widths=(8,) * 5).multiple == 32
-    net = random_net(BCRNetDesign(widths=(8, 8, 8), coarse_width=8))
+    assert BCRNetDesign(widths=(8,) * 5, up_widths=(8,) * 5).multiple == 32
+    net = random_net(BCRNetDesign(widths=(8, 8, 8), up_widths=(8, 8, 8), coarse_width=8))
     for shape in ((1, 1), (7, 30), (33, 64)):
         with torch.inference_mode():
             assert net(torch.rand(1, 1, *shape)).shape[2:] == shape
@@ -91,7 +98,7 @@ def test_levels_decide_the_multiple_and_any_size_is_taken() -> None:
 
 @pytest.mark.parametrize("widths", [(16, 32, 48, 64), (8,), (4, 12)])
 def test_the_fused_network_is_the_same_function(widths: tuple[int, ...]) -> None:
-    net = random_net(BCRNetDesign(widths=widths))
+    net = random_net(BCRNetDesign(widths=widths, up_widths=widths[::-1]))
     with torch.no_grad():
         net.wavelet += 0.1 * torch.randn_like(net.wavelet)  # no longer orthonormal
     fused = FusedBCRNet(net)
@@ -102,7 +109,7 @@ def test_the_fused_network_is_the_same_function(widths: tuple[int, ...]) -> None
 
 def test_learns_a_few_images_by_heart() -> None:
     torch.manual_seed(0)
-    net = BCRNet(BCRNetDesign(channels=4, widths=(16, 16), coarse_width=16))
+    net = BCRNet(BCRNetDesign(channels=4, widths=(16, 16), up_widths=(16, 16), coarse_width=16))
     rng = np.random.default_rng(0)
     sharp = torch.from_numpy(rng.random((2, 1, 32, 32), dtype=np.float32))
     blurred = torch.nn.functional.avg_pool2d(sharp, 3, stride=1, padding=1)

@@ -29,7 +29,7 @@ def trainer(folder: Path, config: TrainingConfig = SMALL, threads: int = 2) -> T
     source = ProceduralSource(needs=REGIME.needs, seed=1, pixels=config.scene)
     scenes = range(config.specimens)
     return Trainer(
-        BCRNet(BCRNetDesign(channels=4, widths=(8, 8), coarse_width=8)),
+        BCRNet(BCRNetDesign(channels=4, widths=(8, 8), up_widths=(8, 8), coarse_width=8)),
         config,
         pairs=PairStream(source, regime=REGIME, seed=2, size=config.patch, scenes=scenes),
         validation=PairStream(source, regime=REGIME, seed=3, size=config.patch, scenes=scenes),

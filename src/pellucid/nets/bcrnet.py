@@ -32,19 +32,29 @@ class BCRNetDesign:
     channels : int
         Parallel copies of the scaling coefficients, from the 3x3 lift (alpha in the paper).
     widths : tuple of int
-        Hidden channels of the band operators, one number a level, finest first. There are as
-        many levels, L - L0 in the paper, as numbers. The finest level has most of the pixels and
-        so most of the cost; coarser ones are wide for little.
+        Hidden channels of the band operators on the way down, one number a level, finest first.
+        There are as many levels, L - L0 in the paper, as numbers. The finest level has most of
+        the pixels and so most of the cost; coarser ones are wide for little.
+    up_widths : tuple of int
+        The same on the way up.
     coarse_width : int
         Hidden channels of the operator at the truncation level.
     """
 
     channels: int = 8
     widths: tuple[int, ...] = (16, 32, 48, 64)
-    coarse_width: int = 64
+    up_widths: tuple[int, ...] = (32, 32, 48, 64)
+    coarse_width: int = 48
 
     def __post_init__(self) -> None:
-        if min(self.channels, self.coarse_width, *self.widths, len(self.widths)) < 1:
+        if len(self.widths) != len(self.up_widths):
+            raise SettingsError(
+                f"A BCRNet needs as many widths on the way up as down, not {self.up_widths} for "
+                f"{self.widths}."
+            )
+        if min(self.channels, self.coarse_width, len(self.widths), *self.widths) < 1 or (
+            min(self.up_widths) < 1
+        ):
             raise SettingsError(
                 "A BCRNet needs at least one channel, one level and a width of one at each, not "
                 f"{self}."
@@ -145,7 +155,7 @@ class BCRNet(nn.Module):
         self.wavelet = nn.Parameter(torch.tensor(_HAAR))
         self.down = nn.ModuleList(Band(bands, width) for width in self.design.widths)
         self.coarse = Coarse(alpha, self.design.coarse_width)
-        self.up = nn.ModuleList(Band(bands, width) for width in self.design.widths)
+        self.up = nn.ModuleList(Band(bands, width) for width in self.design.up_widths)
         self.project = nn.Conv2d(alpha, 1, 3, padding=1, bias=False)
         nn.init.normal_(self.lift.weight, std=1.0 / math.sqrt(9 * alpha))
         # The operators start at nothing, so that the network starts as the identity all the same.
