@@ -66,6 +66,15 @@ def test_only_common_operators_are_used(exported: tuple[BCRNet, Path]) -> None:
     assert used == {"Conv", "Relu", "Add", "DepthToSpace"}
 
 
+@pytest.mark.parametrize("which", ["exported", "shipped"])
+def test_files_say_nothing_of_the_machine_that_made_them(
+    which: str, exported: tuple[BCRNet, Path]
+) -> None:
+    content = exported[1].read_bytes() if which == "exported" else load_weights().onnx
+    for trace in (b".py", b"site-packages", b"stack_trace", b'File "'):
+        assert trace not in content
+
+
 def test_a_model_without_reach_is_refused(exported: tuple[BCRNet, Path], tmp_path: Path) -> None:
     import onnx
 

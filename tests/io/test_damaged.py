@@ -27,7 +27,7 @@ def encoded(kind: str) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.mark.filterwarnings("default")
+@pytest.mark.filterwarnings("default", "ignore::pellucid.errors.PellucidWarning")
 @settings(max_examples=300, deadline=None)
 @given(
     kind=st.sampled_from(sorted(KINDS)),

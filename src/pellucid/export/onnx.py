@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -73,7 +74,21 @@ def export_onnx(
         raise RuntimeError("torch.onnx.export returned no program")
     program.optimize()
     model = program.model_proto
+    _strip(model)
     entries = {"reach_pixels": str(reach_pixels), "multiple": str(multiple), **(metadata or {})}
     onnx.helper.set_model_props(model, dict(sorted(entries.items())))
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
+
+
+def _strip(model: Any) -> None:
+    """Remove what the exporter notes of the machine: source files, line numbers, stack traces."""
+    model.doc_string = model.graph.doc_string = ""
+    del model.graph.metadata_props[:]
+    for part in (model.graph.node, model.graph.value_info, model.graph.input, model.graph.output):
+        for item in part:
+            item.doc_string = ""
+            del item.metadata_props[:]
+    for tensor in model.graph.initializer:
+        tensor.doc_string = ""
+        del tensor.metadata_props[:]
