@@ -32,6 +32,25 @@ def test_both_learn_in_both_memory_layouts(name: str, layout: torch.memory_forma
     assert loss_of(net).item() < 0.3 * start
 
 
+def test_the_layout_of_a_gradient_does_not_matter() -> None:
+    results = []
+    for weights, gradients in ((True, True), (True, False), (False, True), (False, False)):
+        net = network()
+        if weights:
+            net = net.to(memory_format=torch.channels_last)
+        optimiser = Optimiser("muon", net.parameters(), learning_rate=1.0, weight_decay=0.0)
+        loss_of(net).backward()
+        layout = torch.channels_last if gradients else torch.contiguous_format
+        for parameter in net.parameters():
+            if parameter.grad is not None and parameter.ndim == 4:
+                parameter.grad = parameter.grad.clone().contiguous(memory_format=layout)
+        optimiser.step(1e-2)
+        results.append(net[2].weight.detach() - network()[2].weight.detach())
+    for other in results[1:]:
+        # Orthogonalisation runs in bfloat16, where the order of a sum shows.
+        torch.testing.assert_close(other, results[0], rtol=0, atol=0.05 * results[0].abs().max())
+
+
 def test_muon_moves_kernels_by_orthogonal_matrices_and_the_rest_by_adamw() -> None:
     net, other = network(), network()
     for one, name in ((net, "muon"), (other, "adamw")):

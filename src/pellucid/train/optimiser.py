@@ -54,7 +54,7 @@ class Optimiser:
         chosen = {id(p) for p in kernels}
         rest = [p for p in everything if id(p) not in chosen]
         #: Kernels and the matrices that share their memory.
-        self._matrices = [(p, nn.Parameter(_as_matrix(p.detach()))) for p in kernels]
+        self._matrices = [(p, nn.Parameter(_as_matrix(p.detach(), p))) for p in kernels]
         self._parts: list[torch.optim.Optimizer] = []
         if rest:
             self._parts.append(
@@ -75,7 +75,7 @@ class Optimiser:
     def step(self, learning_rate: float) -> None:
         """Move the parameters along their gradients, at a learning rate."""
         for kernel, matrix in self._matrices:
-            matrix.grad = None if kernel.grad is None else _as_matrix(kernel.grad)
+            matrix.grad = None if kernel.grad is None else _as_matrix(kernel.grad, kernel)
         for part in self._parts:
             for group in part.param_groups:
                 group["lr"] = learning_rate
@@ -91,8 +91,11 @@ class Optimiser:
             part.load_state_dict(state)
 
 
-def _as_matrix(kernel: Tensor) -> Tensor:
-    """Return a view of (out, ...) as (out, all the rest), in whichever order memory has it."""
+def _as_matrix(values: Tensor, kernel: Tensor) -> Tensor:
+    """Return (out, ...) as (out, all the rest), in the order the kernel has in memory.
+
+    Of the kernel itself this is a view. A gradient may lie in memory in another order.
+    """
     if kernel.ndim == 4 and not kernel.is_contiguous():
-        kernel = kernel.permute(0, 2, 3, 1)
-    return kernel.reshape(len(kernel), -1)
+        values = values.permute(0, 2, 3, 1)
+    return values.reshape(len(values), -1)
