@@ -326,3 +326,10 @@ def test_demo_of_an_image(source: Path, tmp_path: Path) -> None:
     assert wrong.exit_code == 2
     assert "There is no file" in wrong.stderr
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "says"), [("restore", "estimated"), ("psf", "1 if"), ("simulate", "physical if")]
+)
+def test_help_names_the_defaults(run: Run, command: str, says: str) -> None:
+    assert says in " ".join(run(command, "--help").stdout.replace("│", " ").split())

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pellucid.assess.contact_sheet import contact_sheet
+from pellucid.errors import SettingsError
 from pellucid.io.write import check_writable, write_whole
 from pellucid.simulate.regimes import named_regime
+from pellucid.simulate.shards import LARGEST
 from pellucid.simulate.source import ProceduralSource
 from pellucid.simulate.stream import PairStream
 
@@ -44,6 +46,11 @@ def write_preview(
         If matplotlib is not installed.
     """
     check_writable(path, overwrite=overwrite)
+    if seed < 0 or not 1 <= size <= LARGEST:
+        raise SettingsError(
+            f"A preview needs a seed of zero or more and 1 to {LARGEST} pixels a side, not seed "
+            f"{seed} and {size} pixels."
+        )
     streams = {
         name: PairStream(
             ProceduralSource(

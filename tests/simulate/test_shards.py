@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 
@@ -124,3 +125,18 @@ def test_what_cannot_be_done_is_named(tmp_path: Path) -> None:
 
 def plan_values() -> dict:
     return {"regime": "released", "count": 50, "seed": 4, "size": 32, "reuse": 3, "shard": 8}
+
+
+def test_pictures_that_changed_are_noticed(tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(20):
+        pixels = rng.integers(0, 255, (60, 60), dtype=np.uint8)
+        (pictures / f"{number}.png").write_bytes(imagecodecs.png_encode(pixels))
+    plan = ShardPlan(regime="paper", count=40, size=32, pictures=str(pictures))
+    write_shards(tmp_path / "set", plan)
+    write_shards(tmp_path / "set", plan)
+    (pictures / "3.png").write_bytes(imagecodecs.png_encode(pixels))
+    with pytest.raises(SettingsError, match="pictures_sha256"):
+        write_shards(tmp_path / "set", plan)

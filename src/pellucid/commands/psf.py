@@ -39,7 +39,8 @@ def psf(  # noqa: PLR0917  typer passes by name
         float | None, typer.Option(help="Pinhole diameter in the specimen, um.")
     ] = None,
     airy_units: Annotated[
-        float | None, typer.Option(help="Pinhole diameter of a confocal in Airy units. [1]")
+        float | None,
+        typer.Option(help="Pinhole diameter of a confocal in Airy units; 1 if not given."),
     ] = None,
     spacing: Annotated[
         float | None, typer.Option(help="Distance of a spinning disk's pinholes, um.")

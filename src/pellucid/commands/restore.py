@@ -36,7 +36,11 @@ def restore(  # noqa: PLR0917  typer passes by name
     ],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="Result, or folder for several. [IN-restored.ome.tif]"),
+        typer.Option(
+            "-o",
+            "--output",
+            help="Result, or folder for several; IN-restored.ome.tif if not given.",
+        ),
     ] = None,
     method: Annotated[
         str, typer.Option(help="bcr (a trained network), richardson-lucy or wiener.")
@@ -45,14 +49,14 @@ def restore(  # noqa: PLR0917  typer passes by name
         str | None, typer.Option(help="For bcr: name of shipped weights or an .onnx file.")
     ] = None,
     iterations: Annotated[
-        int | None, typer.Option(help="For richardson-lucy: number of iterations. [20]")
+        int | None, typer.Option(help="For richardson-lucy: number of iterations; 20 if not given.")
     ] = None,
     background: Annotated[
         float | None,
-        typer.Option(help="For richardson-lucy: intensity without specimen. [estimated]"),
+        typer.Option(help="For richardson-lucy: intensity without specimen; else estimated."),
     ] = None,
     noise_to_signal: Annotated[
-        float | None, typer.Option(help="For wiener: regularisation. [chosen from the image]")
+        float | None, typer.Option(help="For wiener: regularisation; else chosen from the image.")
     ] = None,
     na: NumericalAperture = None,
     emission: Emission = None,
@@ -67,7 +71,8 @@ def restore(  # noqa: PLR0917  typer passes by name
         str, typer.Option(help="Type of the result: float32, or same as the input.")
     ] = "float32",
     tile: Annotated[
-        int | None, typer.Option(help="For bcr: pixels a tile reads a side, at most. [2112]")
+        int | None,
+        typer.Option(help="For bcr: pixels a tile reads a side, at most; 2112 if not given."),
     ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Write a page with before, after and all settings.")

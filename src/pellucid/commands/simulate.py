@@ -16,13 +16,13 @@ def simulate(  # noqa: PLR0917  typer passes by name
         typer.Option("-o", "--output", help="Folder for the pairs; an interrupted one is resumed."),
     ] = None,
     regime: Annotated[
-        str | None, typer.Option(help="paper, released, physical or thick. [physical]")
+        str | None, typer.Option(help="paper, released, physical or thick; physical if not given.")
     ] = None,
     count: Annotated[int, typer.Option(help="Pairs, over training, validation and test.")] = 57_000,
     seed: Annotated[int, typer.Option(help="Decides specimens, conditions and noise.")] = 0,
     size: Annotated[int, typer.Option(help="Side of an image, pixels.")] = 128,
     kind: Annotated[
-        list[str] | None, typer.Option(help="Kind of specimen; may be repeated. [all]")
+        list[str] | None, typer.Option(help="Kind of specimen; may be repeated; all if not given.")
     ] = None,
     images: Annotated[
         Path | None, typer.Option(help="Folder of images to use as specimens instead.")

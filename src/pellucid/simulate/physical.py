@@ -178,17 +178,7 @@ class PhysicalRegime(Regime):
             "haze_fraction": max(haze, 0.0),
             "haze_sigma_pixels": sigma,
         }
-        return _record(
-            rng,
-            instrument=self.instrument,
-            preparation=self.preparation,
-            drawn=drawn,
-            microscope=microscope,
-            clean=clean,
-            truth=truth,
-            extra=extra,
-            size=size,
-        )
+        return _record(rng, self, drawn, size, _Imaged(microscope, clean, truth, extra))
 
     def scaled(self, rng: np.random.Generator, acquisition: Acquisition) -> Pair:
         """Scale image and truth alike, by the image's background and peak."""
@@ -252,41 +242,39 @@ class ThickRegime(Regime):
             "depth_um": planes * drawn.z_step_um,
             "depth_of_field_um": depth_of_field_um,
         }
-        return _record(
-            rng,
-            instrument=self.instrument,
-            preparation=self.preparation,
-            drawn=drawn,
-            microscope=microscope,
-            clean=clean,
-            truth=truth,
-            extra=extra,
-            size=size,
-        )
+        return _record(rng, self, drawn, size, _Imaged(microscope, clean, truth, extra))
 
     def scaled(self, rng: np.random.Generator, acquisition: Acquisition) -> Pair:
         """Scale image and truth alike, by the image's background and peak."""
         return _scaled_alike(rng, self.preparation, acquisition)
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class _Imaged:
+    """A whole scene as the optics image it, without units."""
+
+    microscope: Microscope
+    clean: NDArray[np.float32]
+    truth: NDArray[np.float32]
+    conditions: Conditions
+
+
 def _record(
     rng: np.random.Generator,
-    *,
-    instrument: Instrument,
-    preparation: Preparation,
+    regime: PhysicalRegime | ThickRegime,
     drawn: DrawnScene,
-    microscope: Microscope,
-    clean: NDArray[np.float32],
-    truth: NDArray[np.float32],
-    extra: Conditions,
     size: int,
+    imaged: _Imaged,
 ) -> Acquisition:
     """Give a blurred scene photons, crop it and let the camera record it."""
+    instrument, microscope = regime.instrument, imaged.microscope
+    clean, truth = imaged.clean, imaged.truth
     peak = max(float(np.percentile(clean, 99.9)), 0.1 * float(clean.max())) or 1.0
     peak_photons = log_uniform(rng, instrument.peak_photons)
     background = peak_photons * float(rng.uniform(*instrument.background_fraction))
     camera = instrument.draw_camera(rng)
-    smoothing = max(float(rng.uniform(*preparation.smoothing_pixels)), 0.0)
+    smoothing = max(float(rng.uniform(*regime.preparation.smoothing_pixels)), 0.0)
     window = draw_window(rng, drawn.scene.side, size)
     per_unit = np.float32(peak_photons / peak)
     clean = clean[window] * per_unit + np.float32(background)
@@ -306,7 +294,7 @@ def _record(
         "background_photons": background,
         "smoothing_pixels": smoothing,
         **{k: v for k, v in asdict(camera).items() if isinstance(v, (int, float))},
-        **extra,
+        **imaged.conditions,
     }
     return Acquisition(
         recorded=recorded,

@@ -18,6 +18,7 @@ import numpy as np
 from pellucid.errors import OutputError, SettingsError
 from pellucid.io.provenance import versions
 from pellucid.io.write import write_whole
+from pellucid.simulate.images import ImageFolder
 from pellucid.simulate.pictures import PictureSource
 from pellucid.simulate.regimes import named_regime
 from pellucid.simulate.source import ProceduralSource, SceneSource
@@ -27,6 +28,9 @@ from pellucid.simulate.stream import PairStream
 #: Parts of the set and their shares, as in the paper.
 SPLIT = MappingProxyType({"train": 0.8, "validation": 0.1, "test": 0.1})
 ShardType: TypeAlias = Literal["float32", "float16"]
+
+#: Largest side of an image, in pixels: at 4 times the sampling a plane of it takes about 0.4 GB.
+LARGEST = 2048
 
 _MANIFEST = "manifest.json"
 
@@ -74,6 +78,13 @@ class ShardPlan:
         for name in ("count", "size", "reuse", "shard"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        if self.seed < 0:
+            raise SettingsError(f"seed must be zero or more, not {self.seed}.")
+        if self.size > LARGEST:
+            raise SettingsError(
+                f"size = {self.size} is beyond {LARGEST} pixels a side, for which specimens are "
+                "drawn; make smaller pairs."
+            )
         if self.dtype not in get_args(ShardType):
             raise SettingsError(
                 f"Pairs are stored as {' or '.join(get_args(ShardType))}, not {self.dtype!r}."
@@ -192,6 +203,12 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def _sha256_of_pictures(folder: str) -> str:
+    """Return one hash of the names and contents of all pictures of a folder."""
+    listed = json.dumps(ImageFolder(folder).sha256(), sort_keys=True)
+    return hashlib.sha256(listed.encode()).hexdigest()
+
+
 def _made(
     folder: Path, plan: ShardPlan, missing: dict[str, range], workers: int
 ) -> Iterator[tuple[str, str]]:
@@ -224,7 +241,11 @@ def _write_shard(folder: Path, plan: ShardPlan, name: str, numbers: range) -> st
 
 def _open_manifest(folder: Path, plan: ShardPlan) -> dict[str, Any]:
     """Return the manifest of a folder as far as its files bear it out."""
-    made_by = {**asdict(plan), "kinds": list(plan.kinds)}
+    made_by = {
+        **asdict(plan),
+        "kinds": list(plan.kinds),
+        "pictures_sha256": None if plan.pictures is None else _sha256_of_pictures(plan.pictures),
+    }
     path = folder / _MANIFEST
     if not path.exists():
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
