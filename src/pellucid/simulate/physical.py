@@ -24,6 +24,7 @@ from pellucid.simulate.regime import (
     log_uniform,
 )
 from pellucid.simulate.scene import DrawnScene, blur, blur_planes, soft_copy
+from pellucid.simulate._preparation import bin_mean, enlarge, uneven_field
 
 #: Immersion media by their index, and the largest aperture their lenses have.
 _MEDIA = ((1.0, 0.95), (1.333, 1.27), (1.406, 1.35), (1.515, 1.49))
@@ -127,12 +128,24 @@ class Preparation:
     offset_error : tuple of float
         Shifts image and truth together, as a fraction of the signal's span, uniform: a whole
         image's background need not be that of the patch.
+    haze_kept : bool
+        Whether the haze belongs to the truth too, or is to be removed.
+    unevenness : tuple of float
+        Standard deviation of the logarithm of a smooth field that image and truth are multiplied
+        by, uniform, none below zero: illumination and labelling are not even.
+    upsampled : float
+        Probability that the image was recorded with pixels twice as large and enlarged
+        afterwards, as structured illumination software does with its raw images; only where the
+        larger pixels still sample the cut-off.
     """
 
     smoothing_pixels: Span = (-1.0, 0.0)
     haze_fraction: Span = (-1.0, 0.0)
     haze_sigma_pixels: Span = (3.0, 12.0)
     offset_error: Span = (0.0, 0.0)
+    haze_kept: bool = True
+    unevenness: Span = (-1.0, 0.0)
+    upsampled: float = 0.0
 
 
 @final
@@ -172,7 +185,8 @@ class PhysicalRegime(Regime):
         if haze > 0:
             veil = soft_copy(drawn.scene, sigma)
             veil *= np.float32(haze * clean.max() / (float(veil.max()) or 1.0))
-            clean, truth = clean + veil, truth + veil
+            clean = clean + veil
+            truth = truth + veil if self.preparation.haze_kept else truth
         extra: Conditions = {
             "attenuation": attenuation,
             "haze_fraction": max(haze, 0.0),
@@ -276,10 +290,16 @@ def _record(
     camera = instrument.draw_camera(rng)
     smoothing = max(float(rng.uniform(*regime.preparation.smoothing_pixels)), 0.0)
     window = draw_window(rng, drawn.scene.side, size)
-    per_unit = np.float32(peak_photons / peak)
+    per_unit: float | NDArray[np.float32] = np.float32(peak_photons / peak)
+    if regime.preparation.unevenness[1] > 0:
+        per_unit = per_unit * uneven_field(rng, size, regime.preparation.unevenness)
     clean = clean[window] * per_unit + np.float32(background)
     truth = truth[window] * per_unit + np.float32(background)
-    recorded = np.asarray(camera.record(clean, rng), dtype=np.float32)
+    enlarged = _is_enlarged(rng, regime.preparation, microscope, size)
+    if enlarged:
+        recorded = enlarge(np.asarray(camera.record(bin_mean(clean), rng), dtype=np.float32), rng)
+    else:
+        recorded = np.asarray(camera.record(clean, rng), dtype=np.float32)
     if smoothing > 0:
         recorded = gaussian_filter(recorded, smoothing, mode="mirror")
     conditions: Conditions = {
@@ -293,6 +313,7 @@ def _record(
         "peak_photons": peak_photons,
         "background_photons": background,
         "smoothing_pixels": smoothing,
+        "upsampled": int(enlarged),
         **{k: v for k, v in asdict(camera).items() if isinstance(v, (int, float))},
         **imaged.conditions,
     }
@@ -304,6 +325,14 @@ def _record(
         conditions=conditions,
         microscope=microscope,
     )
+
+
+def _is_enlarged(
+    rng: np.random.Generator, preparation: Preparation, microscope: Microscope, size: int
+) -> bool:
+    if preparation.upsampled <= 0 or microscope.cutoff_per_pixel > 0.25 or size % 2:
+        return False
+    return bool(rng.random() < preparation.upsampled)
 
 
 def _scaled_alike(

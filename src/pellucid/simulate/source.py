@@ -49,6 +49,8 @@ class ProceduralSource(SceneSource):
         companions is this times the number of kinds.
     oversampling : int
         Fine samples a camera pixel.
+    veil : float
+        Probability that diffuse dye lies beside whatever else there is: most cells glow a little.
     """
 
     needs: SceneNeeds
@@ -57,6 +59,7 @@ class ProceduralSource(SceneSource):
     kinds: tuple[str, ...] = tuple(SPECIMENS)
     others: float = 0.08
     oversampling: int = 4
+    veil: float = 0.0
 
     def __post_init__(self) -> None:
         unknown = [kind for kind in self.kinds if kind not in SPECIMENS]
@@ -84,6 +87,8 @@ class ProceduralSource(SceneSource):
         for kind in self.kinds:
             if kind != main and rng.random() < self.others:
                 parts[kind] = float(rng.uniform(0.05, 0.7))
+        if self.veil > 0 and "diffuse" not in parts and rng.random() < self.veil:
+            parts["diffuse"] = float(rng.uniform(0.05, 0.7))
         return DrawnScene(
             scene=camera_scene_of_spectrum(mixture_spectrum(rng, canvas, parts), canvas),
             pixel_size_um=canvas.pixel_size_um,

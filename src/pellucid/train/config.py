@@ -20,6 +20,9 @@ class TrainingConfig(BaseModel):
         Decides specimens, conditions, noise and the network's start.
     pairs : int
         Training pairs to see, in all.
+    minutes : float, optional
+        Budget of training time. With it the schedule follows the clock instead of `pairs`, and
+        the run ends when the time is used up: made for machines of unknown speed.
     batch : int
         Pairs a step.
     patch : int
@@ -49,6 +52,7 @@ class TrainingConfig(BaseModel):
     name: str = "bcrnet-physical"
     seed: int = 20260
     pairs: int = Field(default=220_000, ge=1)
+    minutes: float | None = Field(default=None, gt=0)
     batch: int = Field(default=32, ge=1)
     patch: int = Field(default=128, ge=32, multiple_of=32)
     specimens: int = Field(default=2500, ge=1)

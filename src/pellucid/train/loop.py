@@ -26,13 +26,19 @@ _WARM_UP = 0.05
 _LOG_EVERY = 100
 
 
-def learning_rate(config: TrainingConfig, step: int) -> float:
-    """Linear warm-up over the first 5 %, then a cosine that ends at zero."""
-    warm = max(1, round(_WARM_UP * config.steps))
-    if step < warm:
-        return config.learning_rate * (step + 1) / warm
-    done = (step - warm) / max(1, config.steps - warm)
-    return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
+def learning_rate(config: TrainingConfig, done: float) -> float:
+    """Linear warm-up over the first 5 % of a run, then a cosine that ends at zero.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    done : float
+        Share of the run that is over, at the end of the step to come.
+    """
+    if done < _WARM_UP:
+        return config.learning_rate * done / _WARM_UP
+    after = min((done - _WARM_UP) / (1.0 - _WARM_UP), 1.0)
+    return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * after))
 
 
 @final
@@ -111,13 +117,13 @@ class Trainer:
         losses: list[float] = []
         with ThreadPoolExecutor(1) as ahead:
             pending = ahead.submit(self._load, self._step)
-            while self._step < self.config.steps:
+            while not self._over:
                 image, truth = pending.result()
                 pending = ahead.submit(self._load, self._step + 1)
                 losses.append(self._advance(image, truth))
                 now = time.perf_counter()
                 self._seconds = now - start
-                if self._step % _LOG_EVERY == 0 or self._step == self.config.steps:
+                if self._step % _LOG_EVERY == 0 or self._over:
                     self._log(loss=float(np.mean(losses)), rate=self._rate())
                     losses.clear()
                 if now - saved > 60 * self.config.checkpoint_minutes:
@@ -139,6 +145,19 @@ class Trainer:
                 restored = self._average(torch.from_numpy(pair.image)[None, None])
             scores.append(psnr(restored[0, 0].numpy(), pair.truth, fit=True))
         return float(np.mean(scores))
+
+    @property
+    def _done(self) -> float:
+        """Share of the run that is over when the next step is."""
+        if self.config.minutes is not None:
+            return self._seconds / (60.0 * self.config.minutes)
+        return (self._step + 1) / self.config.steps
+
+    @property
+    def _over(self) -> bool:
+        if self.config.minutes is not None:
+            return self._step > 0 and self._seconds >= 60.0 * self.config.minutes
+        return self._step >= self.config.steps
 
     @property
     def _checkpoint(self) -> Path:
@@ -163,7 +182,7 @@ class Trainer:
             ]
             parameter.grad = torch.stack(terms).sum(0)
         nn.utils.clip_grad_norm_(self._network.parameters(), self.config.clip)
-        self._optimiser.step(learning_rate(self.config, self._step))
+        self._optimiser.step(learning_rate(self.config, self._done))
         self._step += 1
         # A young average forgets its start quickly.
         decay = min(self.config.ema, self._step / (self._step + 10.0))
