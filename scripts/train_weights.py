@@ -15,16 +15,16 @@ import torch
 
 from pellucid.nets import BCRNet, BCRNetDesign
 from pellucid.simulate import (
-    ImageFolder,
     Instrument,
     MixedPairs,
     PairStream,
     PhysicalRegime,
-    PictureSource,
     Preparation,
     ProceduralSource,
     ThickRegime,
 )
+from pellucid.simulate.images import ImageFolder
+from pellucid.simulate.pictures import PictureSource
 from pellucid.train import Trainer, TrainingConfig
 
 INSTRUMENT = Instrument(peak_photons=(30.0, 50_000.0), attenuation=(0.0, 1.0))

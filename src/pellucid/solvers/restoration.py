@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, TypeAlias, final
 
-import numpy as np
-from numpy.typing import NDArray
+#: What a setting of a solver can be, so that it can be written as JSON.
+Setting: TypeAlias = float | int | str
 
 
 @final
@@ -16,8 +16,8 @@ class Restoration:
 
     Attributes
     ----------
-    image : ndarray of float32
-        Same shape and units as the image given.
+    image : array of float32
+        Same shape, units, library and device as the image given.
     trace : tuple of float
         One figure an iteration; the solver's documentation says which.
     stopped_because : str
@@ -26,7 +26,7 @@ class Restoration:
         Every parameter used, those chosen by the solver included.
     """
 
-    image: NDArray[np.float32]
+    image: Any
     trace: tuple[float, ...]
     stopped_because: str
-    settings: dict[str, float | int | str]
+    settings: dict[str, Setting]
