@@ -10,6 +10,7 @@ from pellucid.commands.demo import demo
 from pellucid.commands.psf import psf
 from pellucid.commands.restore import restore
 from pellucid.commands.simulate import simulate
+from pellucid.commands.train import train
 
 app = typer.Typer(
     name="pellucid",
@@ -18,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (restore, psf, simulate, demo):
+for command in (restore, psf, simulate, train, demo):
     app.command()(command)
 
 

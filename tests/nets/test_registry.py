@@ -30,7 +30,7 @@ def test_costs_are_those_of_the_published_graphs() -> None:
 def test_shipped_weights_have_cards() -> None:
     cards = named_network("bcrnet").cards()
     assert cards["bcrnet-physical"] == weights_card("bcrnet-physical")
-    with pytest.raises(SettingsError, match="bcrnet, srbcr"):
+    with pytest.raises(SettingsError, match="bcrnet, bcrnet-minmax, srbcr"):
         named_network("unet")
 
 

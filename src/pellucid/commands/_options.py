@@ -16,5 +16,8 @@ RefractiveIndex = Annotated[
     float | None,
     typer.Option(help="Refractive index of the immersion medium (oil 1.515, water 1.333)."),
 ]
-PixelSize = Annotated[float | None, typer.Option(help="Size of a pixel in the specimen, um.")]
+PixelSize = Annotated[
+    float | None,
+    typer.Option("--pixel-size", "--pixel", help="Size of a pixel in the specimen, um."),
+]
 ZStep = Annotated[float | None, typer.Option(help="Distance between the planes of a stack, um.")]

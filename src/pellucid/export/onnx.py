@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from pellucid.errors import require
+from pellucid.io.quiet import quiet
 
 #: Operators of this version run in ONNX Runtime and onnxruntime-web.
 OPSET = 18
@@ -22,6 +23,7 @@ def export_onnx(
     *,
     reach_pixels: int,
     multiple: int,
+    told: int = 0,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write a network as ONNX with free batch, height and width.
@@ -36,6 +38,8 @@ def export_onnx(
         How far a pixel's result looks; see :func:`pellucid.export.reach.measure_reach`.
     multiple : int
         What both sides must be multiples of.
+    told : int
+        Numbers the network is told about every image, its second argument; none for a blind one.
     metadata : mapping of str to str, optional
         Further entries, such as ``cutoff_per_pixel`` ("low high").
 
@@ -50,24 +54,27 @@ def export_onnx(
     except ImportError as error:
         raise require(error.name or "onnx", extra="train", purpose="export networks") from error
     side = 4 * multiple
-    example = torch.zeros(2, 1, side, side + multiple)
+    example: tuple[torch.Tensor, ...] = (torch.zeros(2, 1, side, side + multiple),)
     dimension = torch.export.Dim
     free = {
         0: dimension("batch", min=1),
         2: multiple * dimension("rows", min=1, max=4096),
         3: multiple * dimension("columns", min=1, max=4096),
     }
-    with warnings.catch_warnings():
+    shapes: tuple[dict[int, Any], ...] = (free,)
+    if told:
+        example, shapes = (*example, torch.zeros(2, told)), (free, {0: free[0]})
+    with warnings.catch_warnings(), quiet("torch.onnx._internal.exporter._registration"):
         # The exporter warns of its own internals, which nobody here can change.
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             network.eval(),
-            (example,),
+            example,
             dynamo=True,
             opset_version=OPSET,
-            input_names=["image"],
+            input_names=["image", "told"] if told else ["image"],
             output_names=["restored"],
-            dynamic_shapes=(free,),
+            dynamic_shapes=shapes,
             verbose=False,
         )
     if program is None:

@@ -10,6 +10,7 @@ from pellucid.nets.described import MRBCRDesign as MRBCRDesign
 from pellucid.nets.described import PseudodifferentialDesign as PseudodifferentialDesign
 from pellucid.nets.described import SRBCRDesign as SRBCRDesign
 from pellucid.nets.fused import FusedBCRNet as FusedBCRNet
+from pellucid.nets.minmax import MinMaxBCRNet as MinMaxBCRNet
 from pellucid.nets.reach import receptive_reach as receptive_reach
 from pellucid.nets.registry import NETWORKS as NETWORKS
 from pellucid.nets.registry import Network as Network

@@ -13,6 +13,8 @@ from torch.nn.functional import conv2d, conv_transpose2d, relu
 from pellucid.errors import SettingsError
 from pellucid.nets._frame import pad_to_multiple
 
+#: Features of what the network is told.
+TOLD_WIDTH = 16
 #: Orthonormal Haar analysis: rows LL, LH, HL, HH of a 2x2 block (y, x).
 _HAAR = (
     ((0.5, 0.5), (0.5, 0.5)),
@@ -39,12 +41,16 @@ class BCRNetDesign:
         The same on the way up.
     coarse_width : int
         Hidden channels of the operator at the truncation level.
+    told : int
+        Numbers about the image that the network is told, such as cut-off and noise; none makes
+        it blind.
     """
 
     channels: int = 8
     widths: tuple[int, ...] = (16, 32, 48, 64)
     up_widths: tuple[int, ...] = (32, 32, 48, 64)
     coarse_width: int = 48
+    told: int = 0
 
     def __post_init__(self) -> None:
         if len(self.widths) != len(self.up_widths):
@@ -59,6 +65,8 @@ class BCRNetDesign:
                 "A BCRNet needs at least one channel, one level and a width of one at each, not "
                 f"{self}."
             )
+        if self.told < 0:
+            raise SettingsError(f"A BCRNet cannot be told {self.told} numbers; give 0 or more.")
 
     @property
     def levels(self) -> int:
@@ -78,18 +86,23 @@ class Band(nn.Module):
     The banded blocks of the nonstandard form are convolutions when the operator is
     translation-invariant; the ReLU makes them answer to what is in the image. The last layer
     starts at zero, so that nothing is added at first. No biases: the operator is positively
-    homogeneous, ``B(a x) = a B(x)`` for ``a > 0``.
+    homogeneous, ``B(a x) = a B(x)`` for ``a > 0``. What it is told sets a gain for every hidden
+    channel, one at first.
     """
 
-    def __init__(self, channels: int, width: int) -> None:
+    def __init__(self, channels: int, width: int, *, told: bool = False) -> None:
         super().__init__()
         self.first = nn.Conv2d(channels, width, 3, padding=1, bias=False)
         self.last = nn.Conv2d(width, channels, 3, padding=1, bias=False)
+        self.gain = gain_layer(width) if told else None
         nn.init.zeros_(self.last.weight)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, told: Tensor | None = None) -> Tensor:
         """Return the change of (batch, channels, y, x)."""
-        result: Tensor = self.last(relu(self.first(x)))
+        hidden = relu(self.first(x))
+        if self.gain is not None:
+            hidden = hidden * (1.0 + self.gain(told))[:, :, None, None]
+        result: Tensor = self.last(hidden)
         return result
 
 
@@ -97,17 +110,29 @@ class Band(nn.Module):
 class Coarse(nn.Module):
     """What the operator at the truncation level adds: three 3x3 convolutions."""
 
-    def __init__(self, channels: int, width: int) -> None:
+    def __init__(self, channels: int, width: int, *, told: bool = False) -> None:
         super().__init__()
         self.first = nn.Conv2d(channels, width, 3, padding=1, bias=False)
         self.middle = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.last = nn.Conv2d(width, channels, 3, padding=1, bias=False)
+        self.gain = gain_layer(width) if told else None
         nn.init.zeros_(self.last.weight)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, told: Tensor | None = None) -> Tensor:
         """Return the change of (batch, channels, y, x)."""
-        result: Tensor = self.last(relu(self.middle(relu(self.first(x)))))
+        hidden = relu(self.first(x))
+        if self.gain is not None:
+            hidden = hidden * (1.0 + self.gain(told))[:, :, None, None]
+        result: Tensor = self.last(relu(self.middle(hidden)))
         return result
+
+
+def gain_layer(width: int) -> nn.Linear:
+    """Return the layer that turns what the network is told into gains; it starts at zero."""
+    layer = nn.Linear(TOLD_WIDTH, width)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 @final
@@ -153,15 +178,19 @@ class BCRNet(nn.Module):
         alpha, bands = self.design.channels, 4 * self.design.channels
         self.lift = nn.Conv2d(1, alpha, 3, padding=1, bias=False)
         self.wavelet = nn.Parameter(torch.tensor(_HAAR))
-        self.down = nn.ModuleList(Band(bands, width) for width in self.design.widths)
-        self.coarse = Coarse(alpha, self.design.coarse_width)
-        self.up = nn.ModuleList(Band(bands, width) for width in self.design.up_widths)
+        told = self.design.told > 0
+        self.told = (
+            nn.Sequential(nn.Linear(self.design.told, TOLD_WIDTH), nn.ReLU()) if told else None
+        )
+        self.down = nn.ModuleList(Band(bands, width, told=told) for width in self.design.widths)
+        self.coarse = Coarse(alpha, self.design.coarse_width, told=told)
+        self.up = nn.ModuleList(Band(bands, width, told=told) for width in self.design.up_widths)
         self.project = nn.Conv2d(alpha, 1, 3, padding=1, bias=False)
         nn.init.normal_(self.lift.weight, std=1.0 / math.sqrt(9 * alpha))
         # The operators start at nothing, so that the network starts as the identity all the same.
         nn.init.normal_(self.project.weight, std=1.0 / math.sqrt(9 * alpha))
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor, told: Tensor | None = None) -> Tensor:
         """Restore images.
 
         Parameters
@@ -169,11 +198,20 @@ class BCRNet(nn.Module):
         image : Tensor, shape (batch, 1, y, x)
             Background at zero. A side that is no multiple of ``2**levels`` is continued by
             its last value, and the result cut back.
+        told : Tensor, shape (batch, design.told), optional
+            For a network that is told something; see
+            :func:`pellucid.restore.told.told_vector`.
 
         Returns
         -------
         Tensor, shape (batch, 1, y, x)
         """
+        if (told is None) != (self.told is None):
+            raise SettingsError(
+                f"This network is told {self.design.told} numbers about every image, and "
+                f"{'none' if told is None else 'some'} were given; give told= as its design has it."
+            )
+        known = None if self.told is None else self.told(told)
         alpha = self.design.channels
         kernel = self.cascade_kernel()
         whole = pad_to_multiple(image, self.design.multiple)
@@ -181,13 +219,13 @@ class BCRNet(nn.Module):
         levels: list[tuple[Tensor, Tensor]] = []
         for operator in self.down:
             bands = conv2d(v, kernel, stride=2)
-            changed = bands + operator(bands)
+            changed = bands + operator(bands, known)
             levels.append((bands, changed))
             v = changed[:, :alpha]
-        u = self.coarse(v)
+        u = self.coarse(v, known)
         for operator, (bands, changed) in zip(reversed(self.up), reversed(levels), strict=True):
             joined = torch.cat([changed[:, :alpha] + u, changed[:, alpha:]], dim=1)
-            u = conv_transpose2d(joined + operator(joined) - bands, kernel, stride=2)
+            u = conv_transpose2d(joined + operator(joined, known) - bands, kernel, stride=2)
         restored: Tensor = whole + self.project(u)
         return restored[..., : image.shape[-2], : image.shape[-1]]
 

@@ -13,6 +13,7 @@ from pellucid.errors import SettingsError
 from pellucid.nets.bcrnet import BCRNet, BCRNetDesign
 from pellucid.nets.cost import multiply_adds
 from pellucid.nets.described import MRBCR, SRBCR, MRBCRDesign, SRBCRDesign
+from pellucid.nets.minmax import MinMaxBCRNet
 from pellucid.nets.reach import receptive_reach
 from pellucid.nets.released import MRBCRReleased, SRBCRReleased
 
@@ -70,6 +71,12 @@ NETWORKS: MappingProxyType[str, Network] = MappingProxyType(
                 build=BCRNet,
                 multiple=BCRNetDesign().multiple,
                 weights=("bcrnet-physical",),
+            ),
+            Network(
+                name="bcrnet-minmax",
+                summary="the same for images scaled from zero to one, with a head for the range",
+                build=MinMaxBCRNet,
+                multiple=BCRNetDesign().multiple,
             ),
             Network(
                 name="srbcr",

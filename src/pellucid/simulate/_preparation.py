@@ -40,8 +40,10 @@ def bin_mean(plane: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def enlarge(plane: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """Double the pixels along both axes, by lines or by cubics, pixel centres kept in place."""
-    order = 1 if rng.random() < 0.5 else 3
-    fine: NDArray[np.float32] = zoom(
-        plane, 2, order=order, mode="mirror", grid_mode=True, prefilter=True
+    lines = rng.random() < 0.5
+    fine: NDArray[np.float32] = (
+        zoom(plane, 2, order=1, mode="mirror", grid_mode=True)
+        if lines
+        else zoom(plane, 2, order=3, mode="mirror", grid_mode=True)
     )
     return fine

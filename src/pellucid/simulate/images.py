@@ -116,6 +116,8 @@ class ImageFolder:
     path : str or Path
     patterns : sequence of str
         File names to take, such as ``"*.png"``; upper and lower case are the same.
+    leave_out : sequence of str
+        File names not to take all the same.
     margins : mapping of str to int, optional
         Pixels cut from all four sides, by pattern of the file name; the first that fits counts.
         For files with a dark frame: ``{"actin?_sim_gt.tif": 16}``.
@@ -145,6 +147,7 @@ class ImageFolder:
         path: str | Path,
         *,
         patterns: Sequence[str] = PATTERNS,
+        leave_out: Sequence[str] = (),
         margins: Mapping[str, int] | None = None,
         memory_bytes: int = MEMORY_BYTES,
         skip_unreadable: bool = False,
@@ -159,6 +162,8 @@ class ImageFolder:
         self._store: ByteStore[Picture] = ByteStore(memory_bytes)
         self._planes: list[tuple[str, str]] = []
         for file in matching_names(self._root, patterns):
+            if any(fnmatch(Path(file).name.lower(), pattern.lower()) for pattern in leave_out):
+                continue
             try:
                 names = self._plane_names(file, decoded=skip_unreadable)
             except ImageError as error:

@@ -13,6 +13,7 @@ from pellucid.errors import SettingsError
 from pellucid.imaging.camera import Camera
 from pellucid.imaging.intensity import IntensityScale, estimate_scale
 from pellucid.optics.microscope import Microscope
+from pellucid.simulate._preparation import bin_mean, enlarge, uneven_field
 from pellucid.simulate.regime import (
     Acquisition,
     Conditions,
@@ -24,7 +25,6 @@ from pellucid.simulate.regime import (
     log_uniform,
 )
 from pellucid.simulate.scene import DrawnScene, blur, blur_planes, soft_copy
-from pellucid.simulate._preparation import bin_mean, enlarge, uneven_field
 
 #: Immersion media by their index, and the largest aperture their lenses have.
 _MEDIA = ((1.0, 0.95), (1.333, 1.27), (1.406, 1.35), (1.515, 1.49))
@@ -192,11 +192,12 @@ class PhysicalRegime(Regime):
             "haze_fraction": max(haze, 0.0),
             "haze_sigma_pixels": sigma,
         }
-        return _record(rng, self, drawn, size, _Imaged(microscope, clean, truth, extra))
+        imaged = Imaged(microscope, clean, truth, extra)
+        return record(rng, (self.instrument, self.preparation), drawn, size, imaged)
 
     def scaled(self, rng: np.random.Generator, acquisition: Acquisition) -> Pair:
         """Scale image and truth alike, by the image's background and peak."""
-        return _scaled_alike(rng, self.preparation, acquisition)
+        return scaled_alike(rng, self.preparation, acquisition)
 
 
 @final
@@ -248,24 +249,36 @@ class ThickRegime(Regime):
         clean = blur_planes(drawn.scene, microscope, distance_um, attenuation=attenuation)
         index, aperture = microscope.refractive_index, microscope.numerical_aperture
         depth_of_field_um = 1e-3 * (index or 1.0) * microscope.emission_nm / aperture**2
-        weight = np.exp2(-((2.0 * distance_um / depth_of_field_um) ** 2)).astype(np.float32)
-        truth = np.tensordot(weight, drawn.scene.truth, axes=1)
+        truth = in_focus(drawn.scene.truth, distance_um, depth_of_field_um)
         extra: Conditions = {
             "attenuation": attenuation,
             "focus_um": focus_um,
             "depth_um": planes * drawn.z_step_um,
             "depth_of_field_um": depth_of_field_um,
         }
-        return _record(rng, self, drawn, size, _Imaged(microscope, clean, truth, extra))
+        imaged = Imaged(microscope, clean, truth, extra)
+        return record(rng, (self.instrument, self.preparation), drawn, size, imaged)
 
     def scaled(self, rng: np.random.Generator, acquisition: Acquisition) -> Pair:
         """Scale image and truth alike, by the image's background and peak."""
-        return _scaled_alike(rng, self.preparation, acquisition)
+        return scaled_alike(rng, self.preparation, acquisition)
+
+
+def in_focus(
+    planes: NDArray[np.float32], distance_um: NDArray[np.floating], depth_of_field_um: float
+) -> NDArray[np.float32]:
+    """Sum the light of planes (z, y, x), weighted by a Gaussian over their distance from focus.
+
+    Its full width at half maximum is the depth of field.
+    """
+    weight = np.exp2(-((2.0 * distance_um / depth_of_field_um) ** 2)).astype(np.float32)
+    light: NDArray[np.float32] = np.tensordot(weight, planes, axes=1)
+    return light
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class _Imaged:
+class Imaged:
     """A whole scene as the optics image it, without units."""
 
     microscope: Microscope
@@ -274,28 +287,29 @@ class _Imaged:
     conditions: Conditions
 
 
-def _record(
+def record(
     rng: np.random.Generator,
-    regime: PhysicalRegime | ThickRegime,
+    setting: tuple[Instrument, Preparation],
     drawn: DrawnScene,
     size: int,
-    imaged: _Imaged,
+    imaged: Imaged,
 ) -> Acquisition:
     """Give a blurred scene photons, crop it and let the camera record it."""
-    instrument, microscope = regime.instrument, imaged.microscope
+    instrument, preparation = setting
+    microscope = imaged.microscope
     clean, truth = imaged.clean, imaged.truth
     peak = max(float(np.percentile(clean, 99.9)), 0.1 * float(clean.max())) or 1.0
     peak_photons = log_uniform(rng, instrument.peak_photons)
     background = peak_photons * float(rng.uniform(*instrument.background_fraction))
     camera = instrument.draw_camera(rng)
-    smoothing = max(float(rng.uniform(*regime.preparation.smoothing_pixels)), 0.0)
+    smoothing = max(float(rng.uniform(*preparation.smoothing_pixels)), 0.0)
     window = draw_window(rng, drawn.scene.side, size)
-    per_unit: float | NDArray[np.float32] = np.float32(peak_photons / peak)
-    if regime.preparation.unevenness[1] > 0:
-        per_unit = per_unit * uneven_field(rng, size, regime.preparation.unevenness)
+    per_unit = np.full((size, size), peak_photons / peak, dtype=np.float32)
+    if preparation.unevenness[1] > 0:
+        per_unit *= uneven_field(rng, size, preparation.unevenness)
     clean = clean[window] * per_unit + np.float32(background)
     truth = truth[window] * per_unit + np.float32(background)
-    enlarged = _is_enlarged(rng, regime.preparation, microscope, size)
+    enlarged = _is_enlarged(rng, preparation, microscope, size)
     if enlarged:
         recorded = enlarge(np.asarray(camera.record(bin_mean(clean), rng), dtype=np.float32), rng)
     else:
@@ -335,14 +349,15 @@ def _is_enlarged(
     return bool(rng.random() < preparation.upsampled)
 
 
-def _scaled_alike(
+def scaled_alike(
     rng: np.random.Generator, preparation: Preparation, acquisition: Acquisition
 ) -> Pair:
+    """Scale image and truth alike, by the image's background and peak."""
     scale = estimate_scale(acquisition.recorded)
     shift = float(rng.uniform(*preparation.offset_error))
     scale = IntensityScale(scale.background - shift * scale.span, scale.span)
     return Pair(
         scale.normalise(acquisition.recorded),
         scale.normalise(acquisition.in_counts),
-        {**acquisition.conditions, "offset_error": shift},
+        {**acquisition.conditions, "offset_error": shift, "span_counts": scale.span},
     )
