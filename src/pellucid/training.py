@@ -197,7 +197,7 @@ def record_start(config: RunConfig, folder: Path) -> dict[str, Any]:
             path,
             {
                 "commit": _commit(),
-                "config": config.model_dump(mode="json"),
+                "config": _without_paths(config),
                 "versions": {
                     "pellucid": __version__,
                     "torch": torch.__version__,
@@ -260,7 +260,8 @@ def describe(
         "name": config.name,
         "architecture": {config.network.kind: _design(trainer.average, config)},
         "parameters": sum(p.numel() for p in trainer.average.parameters()),
-        "data": [entry.model_dump(mode="json") for entry in config.data],
+        "reach_pixels": NetworkPlane(weights).reach,
+        "reach_tolerance": REACH_TOLERANCE,
         "pairs_seen": trainer.pairs_seen,
         "training_minutes": round(trainer.seconds / 60, 1),
         "machine": f"{platform.machine()}, {config.training.precision}",
@@ -336,6 +337,18 @@ def _design(network: nn.Module, config: RunConfig) -> dict[str, Any]:
     if is_dataclass(design) and not isinstance(design, type):
         return asdict(design)
     return dict(config.network.design)
+
+
+def _without_paths(config: RunConfig) -> dict[str, Any]:
+    """Return a configuration whose folders are named, not located: cards travel."""
+    values = config.model_dump(mode="json")
+    for entry in values["data"]:
+        for key in ("folder", "low", "high", "second"):
+            if entry.get(key):
+                entry[key] = Path(entry[key]).name
+    if values["start"] is not None:
+        values["start"] = Path(values["start"]).name
+    return values
 
 
 def _commit() -> str:

@@ -85,7 +85,8 @@ def test_the_card_belongs_to_the_file() -> None:
         card = weights_card(name)
         weights = load_weights(name)
         assert card["sha256"] == weights.sha256
-        assert card["config"]["seed"] > 0
+        config = card["config"]
+        assert config.get("training", config)["seed"] > 0
         assert len(card["commit"]) == 40
         assert len(weights.onnx) <= 1.2e6
         assert NetworkPlane(weights).reach == card["reach_pixels"]

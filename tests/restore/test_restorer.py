@@ -128,8 +128,8 @@ def test_undersampled_optics_are_said(cell: CellImage) -> None:
 @pytest.mark.parametrize(
     ("method", "settings", "words"),
     [
-        ("foo", {}, "choose one of bcr, richardson-lucy, wiener"),
-        ("bcr", {"iterations": 3}, "belongs to the method richardson-lucy"),
+        ("foo", {}, "choose one of bcr, richardson-lucy, photon-split"),
+        ("bcr", {"iterations": 3}, "belongs to the methods richardson-lucy, photon-split"),
         ("wiener", {"weights": "bcrnet-physical"}, "belongs to the method bcr"),
         ("richardson-lucy", {"iterations": 0}, "at least 1, not 0"),
         ("bcr", {"tile": 64}, "too small"),

@@ -43,20 +43,52 @@ def restore(  # noqa: PLR0917  typer passes by name
         ),
     ] = None,
     method: Annotated[
-        str, typer.Option(help="bcr (a trained network), richardson-lucy or wiener.")
+        str,
+        typer.Option(
+            help="bcr (a trained network), richardson-lucy, photon-split, unmatched, blind, "
+            "wiener, tikhonov, regularised-inverse, total-variation, hessian-schatten or fista."
+        ),
     ] = "bcr",
+    auto: Annotated[
+        bool,
+        typer.Option("--auto", help="Measure noise and background, choose the rest, and say what."),
+    ] = False,
     weights: Annotated[
         str | None, typer.Option(help="For bcr: name of shipped weights or an .onnx file.")
     ] = None,
     iterations: Annotated[
-        int | None, typer.Option(help="For richardson-lucy: number of iterations; 20 if not given.")
+        int | None,
+        typer.Option(help="The most an iterative method makes; else its own number."),
     ] = None,
     background: Annotated[
         float | None,
-        typer.Option(help="For richardson-lucy: intensity without specimen; else estimated."),
+        typer.Option(help="Intensity without specimen, camera offset included; else estimated."),
+    ] = None,
+    strength: Annotated[
+        float | None, typer.Option(help="Regularisation; else chosen (richardson-lucy: none).")
     ] = None,
     noise_to_signal: Annotated[
         float | None, typer.Option(help="For wiener: regularisation; else chosen from the image.")
+    ] = None,
+    choice: Annotated[
+        str | None,
+        typer.Option(
+            help="How a linear method chooses: expected-error (default), gcv, discrepancy, l-curve."
+        ),
+    ] = None,
+    acceleration: Annotated[
+        str | None, typer.Option(help="Of richardson-lucy: none, biggs-andrews or heavy-ball.")
+    ] = None,
+    stop: Annotated[
+        str | None,
+        typer.Option(help="When to end: iterations, relative-change or discrepancy."),
+    ] = None,
+    boundary: Annotated[
+        str | None,
+        typer.Option(help="What is beyond the frame: extended (default), reflect, periodic."),
+    ] = None,
+    psf: Annotated[
+        Path | None, typer.Option(help="A measured point spread function (TIFF).")
     ] = None,
     na: NumericalAperture = None,
     emission: Emission = None,
@@ -109,12 +141,19 @@ def restore(  # noqa: PLR0917  typer passes by name
             check_available()
         restorer = Restorer(
             method,
-            weights=weights,
             microscope=known,
+            weights=weights,
+            tile=tile,
+            auto=auto,
             iterations=iterations,
             background=background,
+            strength=strength,
             noise_to_signal=noise_to_signal,
-            tile=tile,
+            choice=choice,
+            acceleration=acceleration,
+            stop=stop,
+            boundary=boundary,
+            psf=psf,
         )
 
         def run(job: Job) -> None:
@@ -151,6 +190,7 @@ def _restore_one(
 ) -> None:
     """Restore one file under a progress bar, print what became of it, write its report."""
     from pellucid.restore.batch import run_job
+    from pellucid.restore.picked import what_was_picked
 
     start = time.perf_counter()
     with warnings_as_lines() as notes, Bar(label) as progress:
@@ -164,6 +204,9 @@ def _restore_one(
         )
     total = time.perf_counter() - start
     typer.echo(f"{job.source} -> {job.target} ({restored.seconds:.2f} s)")
+    if restored.settings.get("auto"):
+        for line in what_was_picked(restored.settings):
+            typer.echo(f"  {line}")
     if report is not None:
         from pellucid.assess.report import write_report
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pellucid.io.known_optics import KnownOptics as KnownOptics
 from pellucid.restore.api import restore as restore
-from pellucid.restore.restorer import METHODS as METHODS
+from pellucid.restore.methods import METHODS as METHODS
 from pellucid.restore.restorer import Restored as Restored
 from pellucid.restore.restorer import Restorer as Restorer
 from pellucid.restore.weights import load_weights as load_weights

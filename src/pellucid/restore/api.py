@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from pellucid.io.image import KNOWN_AXES, Image
 from pellucid.io.known_optics import KnownOptics
 from pellucid.io.read import read_image
 from pellucid.optics.microscope import Microscope
+from pellucid.restore.methods import MethodSettings
 from pellucid.restore.restorer import Restorer
 
 
@@ -22,12 +23,8 @@ def restore(
     method: str = ...,
     *,
     axes: str | None = ...,
-    weights: str | Path | None = ...,
     microscope: Microscope | KnownOptics | None = ...,
-    iterations: int | None = ...,
-    background: float | None = ...,
-    noise_to_signal: float | None = ...,
-    tile: int | None = ...,
+    **settings: Unpack[MethodSettings],
 ) -> NDArray[np.float32]: ...
 
 
@@ -37,12 +34,8 @@ def restore(
     method: str = ...,
     *,
     axes: str | None = ...,
-    weights: str | Path | None = ...,
     microscope: Microscope | KnownOptics | None = ...,
-    iterations: int | None = ...,
-    background: float | None = ...,
-    noise_to_signal: float | None = ...,
-    tile: int | None = ...,
+    **settings: Unpack[MethodSettings],
 ) -> Image: ...
 
 
@@ -51,12 +44,8 @@ def restore(
     method: str = "bcr",
     *,
     axes: str | None = None,
-    weights: str | Path | None = None,
     microscope: Microscope | KnownOptics | None = None,
-    iterations: int | None = None,
-    background: float | None = None,
-    noise_to_signal: float | None = None,
-    tile: int | None = None,
+    **settings: Unpack[MethodSettings],
 ) -> NDArray[np.float32] | Image:
     """Remove blur (and noise) from an image.
 
@@ -65,17 +54,17 @@ def restore(
     image : ndarray, Image, str or Path
         An array of shape (y, x) or of more axes named by `axes`; an image with metadata; or
         a file. Intensities in any unit.
-    method : {"bcr", "richardson-lucy", "wiener"}
-        ``bcr`` runs the trained network and needs no optics; the others need `microscope`
-        or an image that states its optics.
+    method : str
+        ``bcr`` runs the trained network and needs no optics; the others, such as
+        ``richardson-lucy``, ``wiener`` and ``total-variation``, need `microscope` or an image
+        that states its optics. :data:`pellucid.restore.methods.METHODS` has them all.
     axes : str, optional
         Axes of an array or of a file that does not name them, such as ``"ZYX"``.
-    weights : str or Path, optional
-        For ``bcr``: name of shipped weights or path of an ONNX file.
     microscope : Microscope or KnownOptics, optional
-        For the classical methods.
-    iterations, background, noise_to_signal, tile : optional
-        See :class:`Restorer`.
+        For the classical methods and informed networks.
+    **settings
+        What the method can be told, such as `weights`, `iterations`, `background`, `strength`,
+        `psf` or `auto`: see :class:`pellucid.restore.methods.MethodSettings`.
 
     Returns
     -------
@@ -96,15 +85,7 @@ def restore(
     >>> pellucid.restore(blurred).shape
     (64, 64)
     """
-    restorer = Restorer(
-        method,
-        weights=weights,
-        microscope=microscope,
-        iterations=iterations,
-        background=background,
-        noise_to_signal=noise_to_signal,
-        tile=tile,
-    )
+    restorer = Restorer(method, microscope=microscope, **settings)
     if isinstance(image, (str, Path)):
         return restorer.restore(read_image(image, axes=axes)).image
     if isinstance(image, Image):

@@ -142,7 +142,7 @@ class NetworkPlane:
         return restored.astype(np.float32)
 
     def _run(
-        self, tile: NDArray[np.float32], told: NDArray[np.float32] | None
+        self, tile: NDArray[np.float32], told: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
         given = [tile[None, None]] if told is None else [tile[None, None], told[None]]
         restored: NDArray[np.float32] = self._session.run(

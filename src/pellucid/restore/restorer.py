@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, TypeAlias, final, get_args
+from typing import Any, Unpack, final
 
-from pellucid.errors import ImageError, SettingsError
+from pellucid.errors import ImageError
 from pellucid.io.image import Image, is_constant
 from pellucid.io.known_optics import KnownOptics
 from pellucid.optics.microscope import Microscope
-from pellucid.restore.blocks import (
-    Blocks,
-    NetworkBlocks,
-    Progress,
-    RichardsonLucyBlocks,
-    WienerBlocks,
-)
-
-Method: TypeAlias = Literal["bcr", "richardson-lucy", "wiener"]
-METHODS: tuple[str, ...] = get_args(Method)
+from pellucid.restore.blocks import Blocks, NetworkBlocks, Progress
+from pellucid.restore.classical import ClassicalBlocks
+from pellucid.restore.methods import MethodSettings, checked_settings
 
 
 @final
@@ -50,21 +42,15 @@ class Restorer:
 
     Parameters
     ----------
-    method : {"bcr", "richardson-lucy", "wiener"}
-        ``bcr`` is a trained network and needs no optics; it works plane by plane. The
-        classical methods need the optics and treat stacks in three dimensions.
-    weights : str or Path, optional
-        For ``bcr``: name of shipped weights or path of an ONNX file.
+    method : str
+        A name of :data:`pellucid.restore.methods.METHODS`. ``bcr`` is a trained network and needs
+        no optics; it works plane by plane. The classical methods need the optics and treat
+        stacks in three dimensions.
     microscope : Microscope or KnownOptics, optional
-        For the classical methods; what it leaves open is taken from the image's metadata.
-    iterations : int, optional
-        For ``richardson-lucy``; 20 if not given.
-    background : float, optional
-        For ``richardson-lucy``: intensity without specimen; estimated if not given.
-    noise_to_signal : float, optional
-        For ``wiener``; chosen by generalised cross-validation if not given.
-    tile : int, optional
-        For ``bcr``: pixels a tile reads a side, at most.
+        For the classical methods and informed networks; what it leaves open is taken from the
+        image's metadata.
+    **settings
+        What the method can be told: see :class:`pellucid.restore.methods.MethodSettings`.
 
     Raises
     ------
@@ -78,42 +64,19 @@ class Restorer:
         self,
         method: str = "bcr",
         *,
-        weights: str | Path | None = None,
         microscope: Microscope | KnownOptics | None = None,
-        iterations: int | None = None,
-        background: float | None = None,
-        noise_to_signal: float | None = None,
-        tile: int | None = None,
+        **settings: Unpack[MethodSettings],
     ) -> None:
-        if method not in METHODS:
-            raise SettingsError(
-                f"There is no method {method!r}; choose one of {', '.join(METHODS)}."
-            )
-        for name, value, owner in (
-            ("weights", weights, "bcr"),
-            ("tile", tile, "bcr"),
-            ("iterations", iterations, "richardson-lucy"),
-            ("background", background, "richardson-lucy"),
-            ("noise_to_signal", noise_to_signal, "wiener"),
-        ):
-            if value is not None and method != owner:
-                raise SettingsError(
-                    f"{name} = {value} belongs to the method {owner}, but the method is {method}; "
-                    f"leave it out or choose {owner}."
-                )
+        told = checked_settings(method, settings)
         self.method = method
         self._known = (
             KnownOptics.of(microscope) if isinstance(microscope, Microscope) else microscope
         ) or KnownOptics()
         self._block: Blocks
         if method == "bcr":
-            self._block = NetworkBlocks(weights, tile, self._known)
-        elif method == "richardson-lucy":
-            self._block = RichardsonLucyBlocks(
-                20 if iterations is None else iterations, background, self._known
-            )
+            self._block = NetworkBlocks(told.get("weights"), told.get("tile"), self._known)
         else:
-            self._block = WienerBlocks(noise_to_signal, self._known)
+            self._block = ClassicalBlocks(method, told, self._known)
 
     def restore(self, image: Image, progress: Progress | None = None) -> Restored:
         """Restore an image.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.imaging.intensity import IntensityScale
-from pellucid.imaging.noise import estimate_noise
+from pellucid.restore.measured_noise import measured_noise
 
 #: How many numbers.
 TOLD = 3
@@ -60,13 +60,7 @@ def measured_told(
     ImageError
         If the noise cannot be told from the image.
     """
-    planes = image.reshape(-1, *image.shape[-2:])
-    noise = estimate_noise(
-        planes[len(planes) // 2], cutoff_per_pixel=min(max(cutoff_per_pixel, 0.1), 0.5)
-    )
-    dark = noise.slope_counts * scale.background + noise.intercept_counts2
+    noise = measured_noise(image, cutoff_per_pixel=cutoff_per_pixel, background=scale.background)
     return told_vector(
-        cutoff_per_pixel,
-        photon=noise.slope_counts / scale.span,
-        gaussian=math.sqrt(max(dark, 0.0)) / scale.span,
+        cutoff_per_pixel, photon=noise.photon / scale.span, gaussian=noise.gaussian / scale.span
     )

@@ -52,14 +52,10 @@ class Problem:
     def full(self, value: float) -> Any:
         """Return a uniform scene."""
         device = array_api_compat.device(self.data)
-        return self.xp.full(
-            self.operator.input_shape, value, dtype=self.xp.float32, device=device
-        )
+        return self.xp.full(self.operator.input_shape, value, dtype=self.xp.float32, device=device)
 
 
-def problem(
-    image: Any, operator: LinearOperator, background: Background = "estimated"
-) -> Problem:
+def problem(image: Any, operator: LinearOperator, background: Background = "estimated") -> Problem:
     """Check an image against an operator and take its background off.
 
     Parameters

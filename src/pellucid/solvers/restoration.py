@@ -24,9 +24,12 @@ class Restoration:
         Why the solver ended.
     settings : dict
         Every parameter used, those chosen by the solver included.
+    psf : ndarray of float32 or None
+        The point spread function that was found, by solvers that look for it.
     """
 
     image: Any
     trace: tuple[float, ...]
     stopped_because: str
     settings: dict[str, Setting]
+    psf: Any = None

@@ -2,43 +2,86 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pellucid.errors import SettingsError
-from pellucid.imaging.intensity import estimate_scale
 from pellucid.imaging.operator import LinearOperator
-from pellucid.solvers.restoration import Restoration
+from pellucid.solvers._rl_acceleration import Acceleration, Extrapolation, extrapolation
+from pellucid.solvers._rl_loop import Step, check_iterations, check_rules, iterate
+from pellucid.solvers._rl_poisson import PoissonFit
+from pellucid.solvers._rl_smoothing import Smoothing
+from pellucid.solvers._rl_total_variation import TotalVariation
+from pellucid.solvers.noise_model import NoiseModel
+from pellucid.solvers.problem import Background, problem
+from pellucid.solvers.progress import Callback
+from pellucid.solvers.restoration import Restoration, Setting
+from pellucid.solvers.stopping import StoppingRule
 
-#: Parts of the scene that send less than this share of their light to the camera stay as bright
-#: as the image is on average: the data say nothing about them.
-_SEEN = 1e-2
+__all__ = ["Acceleration", "richardson_lucy"]
 
 
 def richardson_lucy(
-    image: NDArray[Any],
+    image: Any,
     operator: LinearOperator,
-    camera: tuple[slice, ...],
     *,
     iterations: int = 20,
-    background: float | None = None,
+    background: Background = "estimated",
+    noise: NoiseModel | None = None,
+    start: Any = None,
+    stop: StoppingRule | None = None,
+    acceleration: Acceleration = "none",
+    total_variation: float = 0.0,
+    smoothing: float | tuple[float, ...] | None = None,
+    callback: Callback | None = None,
 ) -> Restoration:
-    """Deconvolve an image by Richardson-Lucy iterations.
+    """Deconvolve an image by Richardson-Lucy iterations [1]_ [2]_.
+
+    The data ``z`` are the image less its background, and the model is ``z ~ Poisson(K x)``, up
+    to the gain, which cancels; data below the background count as zero. With `noise` the light
+    ``c = gaussian**2 / photon`` is added to both, ``z + c ~ Poisson(K x + c)``, so that mean and
+    variance are those of the noise model: for a camera without read noise ``c`` is the
+    background above the camera's offset, and the data are the counts above that offset; read
+    noise adds its part [3]_. The background is then part of the model, dark parts are no longer
+    clipped, and noise is amplified less there.
+
+    Plain iterations never lower the likelihood. Without noise model and with a periodic operator
+    the result has exactly the light of the data.
 
     Parameters
     ----------
-    image : ndarray of real numbers, shape `operator.output_shape`
+    image : array of real numbers, shape `operator.output_shape`
+        Of numpy or torch, two- or three-dimensional.
     operator : LinearOperator
         The blur, with non-negative entries.
-    camera : tuple of slice
-        The part of the operator's scene to return, of the image's shape.
     iterations : int
-        Each sharpens the image and its noise; 10 to 30 suit most images.
-    background : float, optional
-        Intensity without specimen, in the image's units, camera offset included. Subtracted
-        first and added to the result. Estimated as the first percentile if not given.
+        The most to make. Each sharpens the image and its noise; 10 to 30 suit most images, and
+        a fourth to a seventh of that with acceleration.
+    background : float or "estimated"
+        Intensity without specimen, camera offset included: subtracted first and added to the
+        result. The image's first percentile if estimated.
+    noise : NoiseModel, optional
+        Needs ``photon > 0``.
+    start : array, optional
+        Image or scene to start from, background included; uniform with the light of the data if
+        not given. Pixels as dark as the background are raised a little, as they would stay dark.
+    stop : StoppingRule, optional
+        Ends before `iterations`. `Discrepancy` needs `noise`.
+    acceleration : {"none", "biggs-andrews", "heavy-ball"}
+        Extrapolates from iteration to iteration; the likelihood may fall in single ones.
+        "biggs-andrews" is the faster [4]_, of second order and in logarithms: on simulated
+        images it had the likelihood of 200 plain iterations after 24 to 29. "heavy-ball" took 33
+        to 56 [5]_. In float32 copies of the padded image plain iterations take up 5 to 6, these
+        11 to 12 and 7 to 8.
+    total_variation : float
+        Strength of a penalty on the sum of the gradient's magnitude, zero for none: about one
+        over the number of photons at the peak. Without acceleration, likelihood and penalty
+        together never get worse.
+    smoothing : float or tuple of float, optional
+        Smooth the scene after each iteration by a Gaussian, whose sigma falls linearly from this
+        number of pixels (along all axes or along each) to zero at the last of `iterations`. The
+        coarse parts of the image are then settled before noise is amplified; likelihood may
+        fall. A rule that stops early leaves the last scene smoothed.
+    callback : Callback, optional
+        Called after every iteration; returns True to end there.
 
     Returns
     -------
@@ -47,41 +90,75 @@ def richardson_lucy(
 
     Raises
     ------
-    SettingsError
-        If `iterations` is below one.
+    ImageError, SettingsError
+        If image, start or an option is not as described.
 
     References
     ----------
     .. [1] W. H. Richardson, J. Opt. Soc. Am. 62, 55-59 (1972).
     .. [2] L. B. Lucy, Astron. J. 79, 745-754 (1974).
+    .. [3] D. L. Snyder et al., J. Opt. Soc. Am. A 12, 272-283 (1995).
+    .. [4] D. S. C. Biggs and M. Andrews, Appl. Opt. 36, 1766-1775 (1997).
+    .. [5] H. Wang and P. C. Miller, IEEE Trans. Image Process. 23, 848-854 (2014).
     """
-    if iterations < 1:
-        raise SettingsError(f"iterations must be at least 1, not {iterations}.")
-    floor = estimate_scale(image).background if background is None else background
-    counts = np.clip(np.subtract(image, floor, dtype=np.float64), 0.0, None).astype(np.float32)
-    seen = operator.adjoint(np.ones(operator.output_shape, dtype=np.float32))
-    unseen = seen < _SEEN
-    inverse_seen = (1.0 / np.maximum(seen, _SEEN)).astype(np.float32)
-    level = float(counts.mean())
-    scene = np.full(operator.input_shape, level, dtype=np.float32)
-    smallest = np.float32(max(level * 1e-6, float(np.finfo(np.float32).tiny)))
-    trace: list[float] = []
-    for _ in range(iterations):
-        expected = operator.apply(scene)
-        np.maximum(expected, smallest, out=expected)
-        correction = operator.adjoint(counts / expected)
-        correction *= inverse_seen
-        # FFT rounding may leave tiny negative values where nothing is seen.
-        np.maximum(correction, 0.0, out=correction)
-        correction[unseen] = 1.0
-        updated = scene * correction
-        change = float(np.abs(updated - scene)[camera].mean())
-        trace.append(change / level if level > 0 else 0.0)
-        scene = updated
-    result = (scene[camera].astype(np.float64) + floor).astype(np.float32)
-    return Restoration(
-        image=result,
-        trace=tuple(trace),
-        stopped_because=f"the requested {iterations} iterations were done",
-        settings={"iterations": iterations, "background": float(floor)},
+    check_iterations(iterations)
+    check_rules(noise, stop)
+    task = problem(image, operator, background)
+    fit = PoissonFit(task, noise)
+    task = fit.task  # without the data: the counts are enough
+    ahead = extrapolation(acceleration, task.xp, 1e-6 * fit.level)
+    penalty = TotalVariation(total_variation, fit.level)
+    smooth = None if smoothing is None else Smoothing(smoothing, iterations, task)
+    outcome = iterate(
+        fit,
+        _Step(fit, ahead, penalty if total_variation else None, smooth),
+        fit.start(start),
+        iterations=iterations,
+        stop=stop,
+        callback=callback,
     )
+    settings: dict[str, Setting] = {
+        "iterations": int(iterations),
+        "acceleration": acceleration,
+        "total_variation": float(total_variation),
+        "smoothing": "none" if smoothing is None else f"{smoothing} pixels, falling to zero",
+        "start": "uniform" if start is None else "given",
+        "stop": "iterations" if stop is None else stop.describe(),
+    }
+    return outcome.restoration(fit, settings)
+
+
+@final
+class _Step(Step):
+    """Extrapolation, a step of expectation maximisation with or without penalty, smoothing."""
+
+    def __init__(
+        self,
+        fit: PoissonFit,
+        ahead: Extrapolation | None,
+        penalty: TotalVariation | None,
+        smooth: Smoothing | None,
+    ) -> None:
+        self._fit, self._ahead, self._penalty, self._smooth = fit, ahead, penalty, smooth
+        self._done = 0
+
+    def advance(self, scene: Any, expected: Any) -> Any:
+        """Return the next scene."""
+        point = scene if self._ahead is None else self._ahead.ahead(scene)
+        updated = self._updated(point, expected if point is scene else None)
+        if self._ahead is not None:
+            self._ahead.learn(scene, point, updated)
+        self._done += 1
+        return updated if self._smooth is None else self._smooth(updated, self._done)
+
+    def ended(self) -> str | None:
+        """Return nothing: there is always more to do."""
+        return None
+
+    def _updated(self, point: Any, expected: Any) -> Any:
+        fit = self._fit
+        if self._penalty is None:
+            return fit.updated(point, expected)
+        expected = fit.expected(point) if expected is None else expected
+        light = fit.light(point, expected)
+        return fit.kept_unseen(self._penalty.step(point, light, fit.seen), point)

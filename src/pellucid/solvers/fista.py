@@ -1,0 +1,120 @@
+"""Deconvolution with sparse wavelets: FISTA."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pellucid.errors import SettingsError
+from pellucid.imaging._arrays import to_numpy
+from pellucid.imaging.operator import Crop, LinearOperator
+from pellucid.solvers._prox_fista import SparseProblem, run_fista
+from pellucid.solvers._prox_primal_dual import first_scene
+from pellucid.solvers._prox_setup import StrengthRule, setup
+from pellucid.solvers._prox_watch import Watch
+from pellucid.solvers._prox_wavelets import axis_levels, padded_shape
+from pellucid.solvers.data_terms import DataName
+from pellucid.solvers.noise_model import NoiseModel
+from pellucid.solvers.problem import Background
+from pellucid.solvers.progress import Callback
+from pellucid.solvers.regularisers import WaveletSparsity
+from pellucid.solvers.restoration import Restoration
+from pellucid.solvers.stopping import RelativeChange, StoppingRule
+
+_ITERATIONS = 200
+_STOP = RelativeChange(1e-4)
+
+#: The default strength, fitted to simulated images (see the docstring).
+_RULE = StrengthRule(0.1, 1.0)
+
+
+def fista(
+    image: Any,
+    operator: LinearOperator,
+    *,
+    wavelet: str = "sym4",
+    levels: int = 4,
+    strength: float | None = None,
+    data: DataName = "poisson-gaussian",
+    nonnegative: bool = True,
+    shifts: int = 8,
+    monotone: bool = False,
+    iterations: int = _ITERATIONS,
+    stop: StoppingRule | None = _STOP,
+    background: Background = "estimated",
+    noise: NoiseModel | None = None,
+    callback: Callback | None = None,
+) -> Restoration:
+    """TODO."""
+    if isinstance(shifts, bool) or not isinstance(shifts, int) or shifts < 1:
+        raise SettingsError(f"shifts must be a whole number of at least 1, not {shifts!r}.")
+    if monotone and shifts > 1:
+        raise SettingsError(
+            f"With {shifts} shifts there is no one objective that could fall monotonously; use "
+            "shifts=1 or monotone=False."
+        )
+    checked = setup(image, operator, data=data, background=background, noise=noise)
+    shape = padded_shape(operator.input_shape, levels)
+    region = tuple(slice(n) for n in operator.input_shape)
+    crop = Crop(region, shape)
+    chosen = checked.strength(strength, _RULE)
+    sparse = SparseProblem(
+        data=checked.data,
+        operator=operator if shape == operator.input_shape else operator @ crop,
+        regulariser=WaveletSparsity(shape, wavelet, levels),
+        radius=chosen / checked.level,
+        curvature=checked.level**-2,
+        nonnegative=nonnegative,
+        monotone=monotone,
+        shifts=_shifts(shape, levels, shifts),
+    )
+    watch = Watch(
+        checked.problem, checked.noise, iterations=iterations, stop=stop, callback=callback
+    )
+    start = _padded(first_scene(checked.problem, nonnegative=nonnegative), crop)
+    scene, why = run_fista(sparse, start, watch, region)
+    return Restoration(
+        image=checked.problem.finished(scene[region]),
+        trace=tuple(watch.trace),
+        stopped_because=why,
+        settings={
+            "strength": chosen,
+            "strength_from": "the image" if strength is None else "the user",
+            "wavelet": wavelet,
+            "levels": levels,
+            "shifts": shifts,
+            "monotone": monotone,
+            "nonnegative": nonnegative,
+            "iterations": len(watch.trace),
+            "stop": watch.rule,
+            **checked.settings(),
+        },
+    )
+
+
+def _shifts(shape: tuple[int, ...], levels: int, count: int) -> tuple[tuple[int, ...], ...]:
+    """Return shifts that fill a block of the coarsest wavelets evenly; the first is none.
+
+    Additive recurrence by powers of the root of ``g**(d + 1) = g + 1`` [1]_, ``d`` being the
+    number of axes with wavelets.
+
+    References
+    ----------
+    .. [1] M. Roberts, "The unreasonable effectiveness of quasirandom sequences" (2018).
+    """
+    blocks = [1 << k for k in axis_levels(shape, levels)]
+    moved = [axis for axis, block in enumerate(blocks) if block > 1]
+    root = 1.0
+    for _ in range(60):
+        root = (1.0 + root) ** (1.0 / (len(moved) + 1))
+    chosen = np.zeros((count, len(shape)), dtype=int)
+    for power, axis in enumerate(moved, start=1):
+        chosen[:, axis] = (np.arange(count) * root**-power % 1.0) * blocks[axis]
+    return tuple(tuple(int(s) for s in row) for row in chosen)
+
+
+def _padded(scene: Any, crop: Crop) -> Any:
+    """Continue a scene by its mean."""
+    mean = float(to_numpy(scene).mean(dtype=np.float64))
+    return crop.adjoint(scene - mean) + mean
