@@ -1,12 +1,13 @@
 """Every classical method on an image whose truth is known."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 from pellucid.assess.metrics import psnr
 from pellucid.errors import SettingsError
 from pellucid.io.image import Image
-from pellucid.optics import Microscope
 from pellucid.restore import Restorer
 from pellucid.restore.methods import METHODS, checked_settings
 from pellucid.restore.picked import what_was_picked
@@ -33,7 +34,7 @@ def test_brings_an_image_nearer_to_the_truth(cell: CellImage, method: str) -> No
     assert done.settings["psf"] == "computed from the optics"
     # Progress rises to its end.
     assert steps[-1][0] == steps[-1][1]
-    assert all(a[0] <= b[0] for a, b in zip(steps, steps[1:], strict=False))
+    assert all(a[0] <= b[0] for a, b in itertools.pairwise(steps))
 
 
 def test_left_to_itself_richardson_lucy_says_what_it_picked(cell: CellImage) -> None:

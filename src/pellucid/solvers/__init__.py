@@ -1,5 +1,6 @@
 """Classical deconvolution with a known point spread function."""
 
+from pellucid.solvers.automatic import automatic_richardson_lucy as automatic_richardson_lucy
 from pellucid.solvers.back_projector import WienerButterworth as WienerButterworth
 from pellucid.solvers.blind import blind_richardson_lucy as blind_richardson_lucy
 from pellucid.solvers.fista import fista as fista
