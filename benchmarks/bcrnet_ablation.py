@@ -274,7 +274,12 @@ def train(name: str, seed: int, folder: Path, data: tuple[PairStream, PairStream
     if (where / "result.json").exists():
         return
     config = TrainingConfig(
-        name=name, seed=seed, pairs=PAIRS, batch=BATCH, validation_pairs=VALIDATION
+        seed=seed,
+        pairs=PAIRS,
+        batch=BATCH,
+        validation_pairs=VALIDATION,
+        optimiser="adamw",
+        pictures=0,
     )
     torch.manual_seed(seed)
     network = Trial(variant)

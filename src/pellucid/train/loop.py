@@ -223,13 +223,17 @@ class Trainer:
     def _load(self, step: int) -> list[Tensor]:
         """Return images, truths and, for an informed network, what it is told."""
         first = step * self.config.batch + self._share.start
-        pairs = [self._pairs[index] for index in range(first, first + len(self._share))]
-        arrays = [
-            np.stack([pair.image for pair in pairs])[:, None],
-            np.stack([pair.truth for pair in pairs])[:, None],
-        ]
+        count = len(self._share)
+        arrays: list[NDArray[np.float32]]
         if told_numbers(self._network):
-            arrays.append(np.stack([told_of(pair) for pair in pairs]))
+            pairs = [self._pairs[index] for index in range(first, first + count)]
+            arrays = [
+                np.stack([pair.image for pair in pairs])[:, None],
+                np.stack([pair.truth for pair in pairs])[:, None],
+                np.stack([told_of(pair) for pair in pairs]),
+            ]
+        else:
+            arrays = [*self._pairs.batch(first, count)]
         return [torch.from_numpy(array).to(self._group.device) for array in arrays]
 
     def _rate(self) -> float:

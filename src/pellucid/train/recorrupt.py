@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pellucid.errors import SettingsError
 from pellucid.imaging.noise import NoiseEstimate
+from pellucid.imaging.thinning import split_by_noise, split_electrons, whole_electrons
 from pellucid.io.image import check_intensities
 from pellucid.solvers.noise_model import NoiseModel
-
-#: Distance from whole electrons that counts as rounding.
-_WHOLE = 1e-3
 
 _Split: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -88,28 +86,23 @@ def recorrupted(
     if not math.isfinite(offset_counts):
         raise SettingsError(f"offset_counts = {offset_counts:g}; give the counts without light.")
     counts = values.astype(np.float64)
+    first, second = _parts(counts, noise, offset_counts, share, rng)
+    return first.astype(np.float32), second.astype(np.float32)
+
+
+def _parts(
+    counts: NDArray[np.float64],
+    noise: NoiseModel | NoiseEstimate,
+    offset: float,
+    share: float,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     if isinstance(noise, NoiseModel) and noise.gaussian == 0:
-        electrons = (counts - offset_counts) / noise.photon
-        whole = np.rint(electrons)
-        if whole.min() >= 0 and np.abs(electrons - whole).max() < _WHOLE:
-            return _thinned(whole, noise.photon, offset_counts, share, rng)
-    slope, intercept = _variance_line(noise, offset_counts)
-    variance = slope * counts + intercept
-    amplitude = np.sqrt(np.abs(variance)) * rng.standard_normal(counts.shape)
-    ratio = math.sqrt((1.0 - share) / share)
-    first = counts + ratio * amplitude
-    second = counts - np.sign(variance) * amplitude / ratio
-    return first.astype(np.float32), second.astype(np.float32)
-
-
-def _thinned(
-    electrons: NDArray[Any], photon: float, offset: float, share: float, rng: np.random.Generator
-) -> _Split:
-    number = electrons.astype(np.int64)
-    taken = rng.binomial(number, share)
-    first = offset + photon / share * taken
-    second = offset + photon / (1.0 - share) * (number - taken)
-    return first.astype(np.float32), second.astype(np.float32)
+        whole = whole_electrons(counts, photon=noise.photon, offset=offset)
+        if whole is not None:
+            return split_electrons(whole, photon=noise.photon, offset=offset, share=share, rng=rng)
+    slope, intercept = _variance_line(noise, offset)
+    return split_by_noise(counts, slope=slope, intercept=intercept, share=share, rng=rng)
 
 
 def _variance_line(noise: NoiseModel | NoiseEstimate, offset: float) -> tuple[float, float]:
