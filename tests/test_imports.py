@@ -16,7 +16,8 @@ NO_TORCH = ("optics", "imaging", "bcr", "solvers", "assess", "io", "restore", "s
 #: Lowest first; a package may import those before it.
 LAYERS = (
     "errors", "optics", "imaging", "bcr", "io", "solvers", "weights", "simulate", "restore",
-    "assess", "nets", "train", "export", "demo", "psf_file", "preview", "training", "commands",
+    "assess", "nets", "train", "export", "demo", "psf_file", "preview", "training", "sweep",
+    "commands",
     "cli",
 )  # fmt: skip
 

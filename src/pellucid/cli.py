@@ -10,6 +10,7 @@ from pellucid.commands.demo import demo
 from pellucid.commands.psf import psf
 from pellucid.commands.restore import restore
 from pellucid.commands.simulate import simulate
+from pellucid.commands.sweep import sweep
 from pellucid.commands.train import train
 
 app = typer.Typer(
@@ -19,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (restore, psf, simulate, train, demo):
+for command in (restore, psf, sweep, simulate, train, demo):
     app.command()(command)
 
 

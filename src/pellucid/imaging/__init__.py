@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from pellucid.imaging.binning import Binning as Binning
     from pellucid.imaging.blur import Blur as Blur
     from pellucid.imaging.camera import Camera as Camera
+    from pellucid.imaging.gradient import Gradient as Gradient
+    from pellucid.imaging.gradient import Hessian as Hessian
     from pellucid.imaging.intensity import IntensityScale as IntensityScale
     from pellucid.imaging.intensity import estimate_scale as estimate_scale
     from pellucid.imaging.noise import NoiseEstimate as NoiseEstimate
@@ -33,6 +35,8 @@ _HOMES = {
     "Camera": "pellucid.imaging.camera",
     "Composition": "pellucid.imaging.operator",
     "Crop": "pellucid.imaging.operator",
+    "Gradient": "pellucid.imaging.gradient",
+    "Hessian": "pellucid.imaging.gradient",
     "Identity": "pellucid.imaging.operator",
     "IntensityScale": "pellucid.imaging.intensity",
     "LinearOperator": "pellucid.imaging.operator",
@@ -54,6 +58,8 @@ __all__ = [
     "Camera",
     "Composition",
     "Crop",
+    "Gradient",
+    "Hessian",
     "Identity",
     "IntensityScale",
     "LinearOperator",

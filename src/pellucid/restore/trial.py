@@ -56,7 +56,7 @@ SWEEPABLE: MappingProxyType[str, Sweepable] = MappingProxyType(
         "richardson-lucy": Sweepable(
             setting="iterations", found_as=None, values=(2, 5, 10, 20, 40, 80, 160, 320)
         ),
-        "unmatched": Sweepable(setting="iterations", found_as=None, values=(1, 2, 3, 4, 6, 9, 13)),
+        "unmatched": Sweepable(setting="iterations", found_as=None, values=(1, 2, 3, 5, 8, 13, 21)),
         "wiener": Sweepable(
             setting="noise_to_signal", found_as="noise_to_signal", values=_HALF_DECADES
         ),
@@ -151,7 +151,8 @@ class Trial:
             z_step_um=self._known.z_step_um,
         )
         self._microscope: Microscope | None = None
-        self.operator = Blur(self._psf(), self.data.shape)
+        self._psf = self._found_psf()
+        self.operator = Blur(self._psf, self.data.shape)
         given = stated.background
         self.background = estimate_scale(image.data).background if given is None else given
         self.noise = self._noise(image.data)
@@ -214,7 +215,8 @@ class Trial:
         return {
             "background": float(self.background),
             "noise": asdict(self.noise) | {"from": "the image" if measured else "the user"},
-            "psf": "computed" if stated.psf is None else str(stated.psf),
+            # Numbers travel: no folder is told.
+            "psf": "computed from the optics" if stated.psf is None else stated.psf.name,
             "microscope": None if scope is None else json.loads(scope.to_json()),
         }
 
@@ -228,23 +230,21 @@ class Trial:
         run = METHODS[self._method].run
         if run is None:
             raise ValueError(f"{self._method} is not a classical method")
-        told: MethodSettings = {"background": self.background, **settings}
-        if self._stated.gain_electrons_per_count is not None:
-            told["noise"] = noise
         return run(
             Job(
                 data=data,
+                psf=self._psf,
                 operator=self.operator,
                 microscope=self._microscope,
                 voxel_size_um=self._voxel_size_um(),
                 background=self.background,
-                settings=told,
+                settings=settings,
                 measure_noise=lambda: noise,
                 callback=callback,
             )
         )
 
-    def _psf(self) -> NDArray[np.float32]:
+    def _found_psf(self) -> NDArray[np.float32]:
         """Return the point spread function: measured, or computed from the optics."""
         shape, volume = self.data.shape, self.data.ndim == 3
         data: NDArray[np.float32]
