@@ -124,6 +124,8 @@ def train(
     target = folder / f"{config.name}.onnx" if onnx is None else onnx
     if target.suffix != ".onnx":
         raise SettingsError(f"The result is an ONNX file, so that {target} must end with .onnx.")
+    if target.parent == folder:
+        folder.mkdir(parents=True, exist_ok=True)
     for path in (target, target.with_suffix(".json")):
         check_writable(path, overwrite=overwrite)
     group = Group.from_environment()

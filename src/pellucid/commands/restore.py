@@ -90,6 +90,12 @@ def restore(  # noqa: PLR0917  typer passes by name
     psf: Annotated[
         Path | None, typer.Option(help="A measured point spread function (TIFF).")
     ] = None,
+    psf_pixel_size: Annotated[
+        float | None, typer.Option(help="Its pixels, um, where its file does not state them.")
+    ] = None,
+    psf_z_step: Annotated[
+        float | None, typer.Option(help="Its planes' distance, um, where its file does not.")
+    ] = None,
     na: NumericalAperture = None,
     emission: Emission = None,
     excitation: Excitation = None,
@@ -154,6 +160,8 @@ def restore(  # noqa: PLR0917  typer passes by name
             stop=stop,
             boundary=boundary,
             psf=psf,
+            psf_pixel_size_um=psf_pixel_size,
+            psf_z_step_um=psf_z_step,
         )
 
         def run(job: Job) -> None:

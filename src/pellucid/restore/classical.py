@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pellucid.errors import PellucidWarning, SettingsError
 from pellucid.imaging.blur import Blur
 from pellucid.imaging.intensity import estimate_scale
-from pellucid.io.image import Image
+from pellucid.io.image import Image, Voxel
 from pellucid.io.known_optics import KnownOptics
 from pellucid.optics.microscope import Microscope
 from pellucid.restore.blocks import Progress, channel_data
@@ -102,7 +102,9 @@ class _Channel:
         self.microscope: Microscope | None = None
         file = settings.get("psf")
         if file:
-            self._psf = _measured_psf(file, image, inner, shape)
+            self._psf = _measured_psf(
+                file, _stated_voxel(completed), settings, volume=inner == "ZYX", shape=shape
+            )
             self._cutoff = completed.cutoff_per_pixel
         else:
             self.microscope = completed.microscope(
@@ -169,13 +171,31 @@ def _computed_psf(microscope: Microscope, shape: tuple[int, ...]) -> NDArray[np.
 
 
 def _measured_psf(
-    file: str | Path, image: Image, inner: str, shape: tuple[int, ...]
+    file: str | Path,
+    voxel: Voxel,
+    settings: MethodSettings,
+    *,
+    volume: bool,
+    shape: tuple[int, ...],
 ) -> NDArray[np.float32]:
     from pellucid.restore.psf_source import read_psf
 
-    prepared = read_psf(file, voxel=image.voxel, volume=inner == "ZYX", image_shape=shape)
+    pixel, step = settings.get("psf_pixel_size_um"), settings.get("psf_z_step_um")
+    own = None
+    if pixel is not None or step is not None:
+        own = Voxel(pixel_size_um=pixel, pixel_size_y_um=pixel, z_step_um=step)
+    prepared = read_psf(file, voxel=voxel, volume=volume, image_shape=shape, psf_voxel=own)
     data: NDArray[np.float32] = prepared.data
     return data
+
+
+def _stated_voxel(known: KnownOptics) -> Voxel:
+    """Return the image's voxel, what the user states first."""
+    return Voxel(
+        pixel_size_um=known.pixel_size_um,
+        pixel_size_y_um=known.pixel_size_um,
+        z_step_um=known.z_step_um,
+    )
 
 
 def _voxel_size_um(image: Image, microscope: Microscope | None, axes: str) -> tuple[float, ...]:

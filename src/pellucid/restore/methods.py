@@ -53,6 +53,8 @@ class MethodSettings(TypedDict, total=False):
         What is beyond the frame: extended, reflect, periodic.
     psf : Path
         A measured point spread function, instead of one computed from the optics.
+    psf_pixel_size_um, psf_z_step_um : float
+        Its voxels, where its file does not state them.
     noise : NoiseModel
         Measured in the image where a method needs it, if not given.
     auto : bool
@@ -70,6 +72,8 @@ class MethodSettings(TypedDict, total=False):
     stop: str | None
     boundary: str | None
     psf: Path | str | None
+    psf_pixel_size_um: float | None
+    psf_z_step_um: float | None
     noise: NoiseModel | None
     auto: bool | None
 
@@ -313,7 +317,7 @@ def _hessian_schatten(job: Job) -> Restoration:
     return _proximal("hessian_schatten", job)
 
 
-_SHARED = ("psf", "boundary", "noise", "auto")
+_SHARED = ("psf", "psf_pixel_size_um", "psf_z_step_um", "boundary", "noise", "auto")
 _ITERATIVE = ("iterations", "background", *_SHARED)
 _CHOSEN = ("strength", "choice", *_SHARED)
 

@@ -46,7 +46,79 @@ def fista(
     noise: NoiseModel | None = None,
     callback: Callback | None = None,
 ) -> Restoration:
-    """TODO."""
+    """Deconvolve an image that few wavelets make up: FISTA [1]_.
+
+    Minimises ``L(K x) + strength |W x|_1 / s`` by accelerated proximal gradients. ``L`` is the
+    negative log-likelihood (see :func:`pellucid.solvers.data_terms.data_term`), ``W`` an
+    orthonormal wavelet transform, whose coarsest scaling coefficients are not penalised, and
+    ``s`` the standard deviation of the noise (root of the mean variance). The strength has no
+    dimension, and the result follows the gain. Momentum starts afresh where it points uphill
+    [2]_. A data term without Lipschitz constant is searched for a bound of its curvature, as in
+    [1]_.
+
+    Scenes whose sides cannot be halved `levels` times are continued by samples that the camera
+    does not see and that are found with the others, so that ``W`` stays orthonormal. Axes of few
+    samples take part in fewer levels.
+
+    Parameters
+    ----------
+    image : array of real numbers, shape `operator.output_shape`
+        Of numpy or torch.
+    operator : LinearOperator
+        The blur, of any boundary.
+    wavelet : str
+        ``haar``, ``db2`` to ``db10`` or ``sym4`` to ``sym8``.
+    levels : int
+    strength : float, optional
+        Positive. From the image if not given: see Notes.
+    data : {"poisson-gaussian", "poisson", "gaussian"}
+        The likelihood.
+    nonnegative : bool
+        Whether the light above background must not be negative.
+    shifts : int
+        With one, a convex problem is solved. With more, every iteration shifts the wavelets to
+        the next of so many places [3]_, and the mean of the last iterations, one a place, is
+        returned: less of the wavelets' grid shows, at the same cost. The objective of such an
+        iteration is that at its own place, and changes do not fall to zero.
+    monotone : bool
+        Never take a step that raises the objective [4]_; needs ``shifts=1``.
+    iterations : int
+        The most to make.
+    stop : StoppingRule or None
+        When to end before. None for all iterations.
+    background, noise, callback
+        As for :func:`pellucid.solvers.total_variation`.
+
+    Returns
+    -------
+    Restoration
+        Its trace is the objective.
+
+    Raises
+    ------
+    ImageError
+        If the image does not suit the operator.
+    SettingsError
+        If an option is out of its range, or the noise is not stated and cannot be estimated.
+
+    Notes
+    -----
+    Light is kept as by :func:`pellucid.solvers.total_variation` of the intensity.
+
+    @NOTES@
+
+    References
+    ----------
+    .. [1] A. Beck and M. Teboulle, "A fast iterative shrinkage-thresholding algorithm for linear
+       inverse problems", SIAM J. Imaging Sci. 2, 183-202 (2009).
+    .. [2] B. O'Donoghue and E. Candes, "Adaptive restart for accelerated gradient schemes", Found.
+       Comput. Math. 15, 715-732 (2015), the gradient scheme.
+    .. [3] U. S. Kamilov, E. Bostan and M. Unser, "Variational justification of cycle spinning for
+       wavelet-based solutions of inverse problems", IEEE Signal Process. Lett. 21, 1326-1330
+       (2014).
+    .. [4] A. Beck and M. Teboulle, "Fast gradient-based algorithms for constrained total variation
+       image denoising and deblurring problems", IEEE Trans. Image Process. 18, 2419-2434 (2009).
+    """
     if isinstance(shifts, bool) or not isinstance(shifts, int) or shifts < 1:
         raise SettingsError(f"shifts must be a whole number of at least 1, not {shifts!r}.")
     if monotone and shifts > 1:
