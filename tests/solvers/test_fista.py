@@ -71,7 +71,7 @@ def sparsest(y: NDArray[np.float32], radius: float) -> NDArray[np.float64]:
 def test_a_small_problem_agrees_with_a_direct_solution() -> None:
     y = data()
     exact = sparsest(y, 1.5 / SIGMA)
-    result = fista(y, BLUR, strength=1.5, nonnegative=False, iterations=600, **PLAIN)
+    result = fista(y, BLUR, strength=1.5, nonnegative=False, iterations=300, **PLAIN)
     np.testing.assert_allclose(result.image, exact, atol=1e-4 * np.abs(exact).max())
 
 
@@ -93,7 +93,7 @@ def test_positive_scenes_agree_with_a_direct_solution() -> None:
     exact = root.T @ (system @ found.x + root @ pull)
     assert exact.min() > -1e-4
     assert (exact < 1e-4).sum() > 5
-    result = fista(y, BLUR, strength=1.5, iterations=250, **PLAIN)
+    result = fista(y, BLUR, strength=1.5, iterations=150, **PLAIN)
     np.testing.assert_allclose(result.image.ravel(), exact, atol=1e-3 * exact.max())
 
 
@@ -104,7 +104,7 @@ def test_the_end_is_optimal(photon: float) -> None:
     noise = NoiseModel(photon=photon, gaussian=SIGMA)
     level = np.sqrt(photon * y.mean() + SIGMA**2)
     options = {**PLAIN, "noise": noise}
-    result = fista(y, BLUR, strength=1.0, nonnegative=False, iterations=1000, **options)
+    result = fista(y, BLUR, strength=1.0, nonnegative=False, iterations=700, **options)
     x = result.image
     light = BLUR.apply(x).astype(np.float64)
     variance = SIGMA**2
@@ -124,7 +124,7 @@ def test_the_objective_falls_as_fast_as_proven() -> None:
     """``F(x_k) - F* <= 2 L |x_0 - x*|^2 / (k + 1)^2`` (Beck and Teboulle 2009, theorem 4.4)."""
     y = data(3)
     options = {**PLAIN, "nonnegative": False, "strength": 1.0}
-    best = fista(y, BLUR, iterations=1500, **options)
+    best = fista(y, BLUR, iterations=700, **options)
     start = fista(y, BLUR, iterations=1, **{**options, "strength": 1e-6})
     trace = np.array(fista(y, BLUR, iterations=60, **options).trace)
     # The first step is short of the start; twice the distance covers it.
@@ -139,11 +139,11 @@ def test_the_monotone_variant_never_rises(photon: float, nonnegative: bool) -> N
     y = data(4, floor=5.0)
     options = {**PLAIN, "noise": NoiseModel(photon=photon, gaussian=SIGMA)}
     result = fista(
-        y, BLUR, strength=0.3, monotone=True, nonnegative=nonnegative, iterations=120, **options
+        y, BLUR, strength=0.3, monotone=True, nonnegative=nonnegative, iterations=80, **options
     )
     trace = np.array(result.trace)
     assert np.all(np.diff(trace) <= 1e-9 * np.abs(trace[1:]))
-    plain = fista(y, BLUR, strength=0.3, nonnegative=nonnegative, iterations=120, **options)
+    plain = fista(y, BLUR, strength=0.3, nonnegative=nonnegative, iterations=80, **options)
     assert trace[-1] == pytest.approx(plain.trace[-1], rel=2e-3)
 
 
@@ -155,7 +155,7 @@ def test_shifts_leave_no_place_preferred() -> None:
     y = (operator.apply(scene) + rng.normal(0, SIGMA, scene.shape)).astype(np.float32)
     errors = []
     for shifts in (1, 16):
-        options = {**PLAIN, "levels": 3, "shifts": shifts, "strength": 1.0, "iterations": 80}
+        options = {**PLAIN, "levels": 3, "shifts": shifts, "strength": 1.0, "iterations": 50}
         once = fista(y, operator, **options).image
         moved = fista(np.roll(y, (3, 5), (0, 1)), operator, **options).image
         errors.append(float(np.std(np.roll(moved, (-3, -5), (0, 1)) - once)))
@@ -164,7 +164,7 @@ def test_shifts_leave_no_place_preferred() -> None:
 
 def test_any_shape_will_do() -> None:
     rng = np.random.default_rng(6)
-    for shape in ((21, 37), (5, 11, 12), (50,)):
+    for shape in ((21, 37), (5, 9, 10), (50,)):
         operator = Blur(np.ones((3,) * len(shape)), shape)
         y = rng.normal(50, SIGMA, shape).astype(np.float32)
         result = fista(y, operator, strength=1.0, background=0.0, noise=NoiseModel(gaussian=SIGMA))

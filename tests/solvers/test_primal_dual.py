@@ -46,8 +46,8 @@ def test_a_step_loses_what_it_must(strength: float) -> None:
     low, high = 10.0 + strength * SIGMA / 8, 14.0 - strength * SIGMA / 16
     np.testing.assert_allclose(result.image[:8], low, atol=2e-3)
     np.testing.assert_allclose(result.image[8:], high, atol=2e-3)
-    gone = total_variation(step, Identity((24,)), strength=40.0, iterations=4000, **PLAIN)
-    np.testing.assert_allclose(gone.image, step.mean(), atol=5e-3)
+    gone = total_variation(step, Identity((24,)), strength=40.0, iterations=2000, **PLAIN)
+    np.testing.assert_allclose(gone.image, step.mean(), atol=2e-2)
 
 
 def test_strong_penalties_leave_what_they_do_not_see() -> None:
@@ -62,7 +62,7 @@ def test_strong_penalties_leave_what_they_do_not_see() -> None:
             of=of,
             background=0.0,
             noise=noise,
-            iterations=3000,
+            iterations=1500,
             stop=None,
         )
         np.testing.assert_allclose(result.image, counts.mean(), rtol=2e-3)
@@ -70,7 +70,7 @@ def test_strong_penalties_leave_what_they_do_not_see() -> None:
     y, x = np.indices((9, 11))
     ramp = 20.0 + 0.5 * y - 0.3 * x
     noisy = (ramp + np.random.default_rng(1).normal(0, SIGMA, ramp.shape)).astype(np.float32)
-    result = hessian_schatten(noisy, Identity((9, 11)), strength=300.0, iterations=6000, **PLAIN)
+    result = hessian_schatten(noisy, Identity((9, 11)), strength=300.0, iterations=3000, **PLAIN)
     basis = np.stack([np.ones(ramp.size), y.ravel(), x.ravel()], axis=1)
     plane = basis @ np.linalg.lstsq(basis, noisy.ravel(), rcond=None)[0]
     np.testing.assert_allclose(result.image.ravel(), plane, atol=0.05)
@@ -84,7 +84,7 @@ def test_one_axis_agrees_with_the_exact_minimum(solver: Any) -> None:
     data = operator.apply(scene) + rng.normal(0, SIGMA, 30).astype(np.float32)
     rough = Gradient((30,)) if solver is total_variation else Hessian((30,))
     exact = smoothest(matrix(operator), matrix(rough), data, 0.8 / SIGMA)
-    result = solver(data, operator, strength=0.8, iterations=6000, **PLAIN)
+    result = solver(data, operator, strength=0.8, iterations=4000, **PLAIN)
     np.testing.assert_allclose(result.image, exact, atol=0.02)
 
 
@@ -95,7 +95,7 @@ def test_the_end_is_optimal() -> None:
     operator = Blur(np.array([0.2, 0.6, 0.2]), (48,), boundary="periodic")
     data = operator.apply(scene) + rng.normal(0, SIGMA, 48).astype(np.float32)
     strength = 3.0
-    result = total_variation(data, operator, strength=strength, iterations=5000, **PLAIN)
+    result = total_variation(data, operator, strength=strength, iterations=4000, **PLAIN)
     slope = operator.adjoint(operator.apply(result.image) - data).astype(np.float64) / SIGMA**2
     dual = np.cumsum(slope)[:-1]
     edges = np.diff(result.image.astype(np.float64))
@@ -154,7 +154,7 @@ def test_no_change_lowers_the_objective_of_two_axes() -> None:
         strength=strength,
         background=0.0,
         noise=noise,
-        iterations=3000,
+        iterations=1200,
         stop=None,
     )
     best = objective(result.image)

@@ -26,11 +26,9 @@ FLOOR = 100.0
 
 SOLVERS: dict[str, tuple[Solver, dict[str, Any]]] = {
     "total variation": (total_variation, {"of": "intensity"}),
-    "total variation of the root": (total_variation, {"of": "square root"}),
     "nuclear norm": (hessian_schatten, {"of": "intensity", "order": 1}),
     "nuclear norm of the root": (hessian_schatten, {"of": "square root", "order": 1}),
-    "Frobenius norm": (hessian_schatten, {"of": "intensity", "order": 2}),
-    "spectral norm": (hessian_schatten, {"of": "intensity", "order": "inf"}),
+    "spectral norm of the root": (hessian_schatten, {"of": "square root", "order": "inf"}),
     "wavelets": (fista, {"shifts": 4}),
     "wavelets, one shift": (fista, {"shifts": 1}),
 }
@@ -67,7 +65,7 @@ def recorded(operator: Blur, scene: NDArray[np.float32], seed: int = 0) -> NDArr
 def test_noise_goes_and_structure_comes(name: str) -> None:
     operator = Blur(PSF, truth().shape)
     image = recorded(operator, truth())
-    result = solve(name, image, operator, iterations=100, strength=None)
+    result = solve(name, image, operator, iterations=60, strength=None)
     gained = psnr(result.image, truth(), fit=True) - psnr(image, truth(), fit=True)
     assert gained > 2.0
     assert result.image.dtype == np.float32
@@ -107,12 +105,13 @@ def test_results_follow_the_gain(name: str, gain: float) -> None:
     image = recorded(operator, truth())
     scaled = NoiseModel(photon=gain * NOISE.photon, gaussian=gain * NOISE.gaussian)
     for strength in (None, 0.2):
-        once = solve(name, image, operator, strength=strength)
+        once = solve(name, image, operator, strength=strength, iterations=8)
         again = solve(
             name,
             (gain * image.astype(np.float64)).astype(np.float32),
             operator,
             strength=strength,
+            iterations=8,
             background=gain * FLOOR,
             noise=scaled,
         )
@@ -141,7 +140,7 @@ def test_volumes_are_restored(name: str) -> None:
     operator = Blur(psf, scene.shape)
     image = recorded(operator, scene)
     result = solve(name, image, operator, iterations=30, strength=None)
-    assert psnr(result.image, scene, fit=True) > psnr(image, scene, fit=True) + 1.0
+    assert psnr(result.image, scene, fit=True) > psnr(image, scene, fit=True) + 0.5
 
 
 @each
@@ -167,7 +166,7 @@ def test_light_is_kept_where_the_model_keeps_it(name: str, data: str) -> None:
     """
     operator = Blur(PSF, (24, 22), boundary="periodic")
     image = recorded(operator, truth((24, 22)) + 40.0)
-    result = solve(name, image, operator, data=data, iterations=300, stop=None)
+    result = solve(name, image, operator, data=data, iterations=200, stop=None)
     rel = 5e-3 if data != "gaussian" else 1e-3 if "root" in name else 1e-4
     assert (result.image - FLOOR).sum() == pytest.approx((image - FLOOR).sum(), rel=rel)
 

@@ -90,6 +90,20 @@ def test_schatten_norms_and_balls_against_eigenvectors(
     np.testing.assert_allclose(matrices(found), expected, atol=5e-6 * unit)
 
 
+def test_fields_larger_than_the_cache_are_the_same_in_parts() -> None:
+    rng = np.random.default_rng(9)
+    field = rng.standard_normal((6, 5, 70, 60)).astype(np.float32)
+    each = np.full(field.shape[1:], 0.7, dtype=np.float32)  # arrays are not taken apart
+    for order in (1, "inf"):
+        whole = project_onto_schatten_balls(field, each, order)
+        assert whole.shape == field.shape
+        np.testing.assert_allclose(project_onto_schatten_balls(field, 0.7, order), whole, atol=2e-6)
+        norms = schatten_norms(field, order)
+        assert norms.shape == field.shape[1:]
+        few = schatten_norms(field[:, 2], order)
+        np.testing.assert_allclose(norms[2], few, rtol=1e-5)
+
+
 def test_thresholds_and_balls_minimise() -> None:
     x = np.linspace(-3, 3, 13, dtype=np.float32)
     candidates = np.linspace(-4, 4, 8001)

@@ -76,7 +76,9 @@ def train(  # noqa: PLR0917  typer passes by name
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option(help="Weights to go on from (none: fresh ones); the default network's."),
+        typer.Option(
+            help="Weights to go on from; bcrnet-widefield if not given, none: fresh ones."
+        ),
     ] = None,
     folder: Annotated[
         Path | None,
@@ -209,10 +211,10 @@ def _configured(path: Path, *, minutes: float | None, start: str | None) -> RunC
 
 
 def _weights(start: str | None) -> str | None:
-    from pellucid.restore.weights import DEFAULT_WEIGHTS
+    from pellucid.train.recipes import DEFAULT_START
 
     if start is None:
-        return DEFAULT_WEIGHTS
+        return DEFAULT_START
     return None if start == "none" else start
 
 

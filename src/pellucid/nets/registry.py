@@ -70,7 +70,7 @@ NETWORKS: MappingProxyType[str, Network] = MappingProxyType(
                 summary="the flagship: a nonlinear two-dimensional nonstandard form",
                 build=BCRNet,
                 multiple=BCRNetDesign().multiple,
-                weights=("bcrnet-physical",),
+                weights=("bcrnet-physical", "bcrnet-widefield"),
             ),
             Network(
                 name="bcrnet-minmax",

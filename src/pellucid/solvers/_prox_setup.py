@@ -13,8 +13,8 @@ from pellucid.errors import SettingsError
 from pellucid.imaging._arrays import to_numpy
 from pellucid.imaging.gradient import Hessian
 from pellucid.imaging.operator import LinearOperator
-from pellucid.solvers._prox_noise import stated_or_estimated
-from pellucid.solvers.data_terms import DataName, DataTerm, data_term, noise_level
+from pellucid.solvers._prox_noise import lateral_cutoff, stated_or_estimated
+from pellucid.solvers.data_terms import DataName, DataTerm, data_term, mean_light, noise_level
 from pellucid.solvers.noise_model import NoiseModel
 from pellucid.solvers.problem import Background, Problem, problem
 from pellucid.solvers.restoration import Setting
@@ -23,21 +23,51 @@ from pellucid.solvers.restoration import Setting
 _SMOOTHING = 1.5
 #: Curvature over noise is at least this, which is what is left of noise alone in an image.
 _LEAST_CURVATURE = 0.03
+#: Cut-off that strengths are stated for, cycles per pixel.
+_CUTOFF = 0.25
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class StrengthRule:
-    """The default strength ``factor * contrast**-power``, the contrast being curvature over noise.
+    """The default strength, from three numbers of an image that do not depend on the gain.
+
+    ``factor * contrast**-contrast_power * (cutoff / 0.25)**cutoff_power * light**light_power``,
+    within bounds: fitted to simulated images, see :func:`pellucid.solvers.hessian_schatten`.
 
     Attributes
     ----------
-    factor, power : float
-        As fitted to simulated images.
+    factor, contrast_power, cutoff_power, light_power : float
+    lowest, highest : float
+        Bounds of the strength.
     """
 
     factor: float
-    power: float
+    contrast_power: float
+    cutoff_power: float
+    light_power: float
+    lowest: float
+    highest: float
+
+    def at(self, *, contrast: float, cutoff_per_pixel: float, light: float) -> float:
+        """Return the strength for an image.
+
+        Parameters
+        ----------
+        contrast : float
+            Mean curvature of the smoothed image over the noise, positive.
+        cutoff_per_pixel : float
+            Highest frequency that the operator passes.
+        light : float
+            Mean of the image above background over the noise.
+        """
+        strength: float = (
+            self.factor
+            * contrast**-self.contrast_power
+            * (cutoff_per_pixel / _CUTOFF) ** self.cutoff_power
+            * light**self.light_power
+        )
+        return min(max(strength, self.lowest), self.highest)
 
 
 @final
@@ -76,12 +106,16 @@ class Setup:
             If the one given is not positive.
         """
         if given is None:
-            return float(rule.factor * self.contrast() ** -rule.power)
+            return rule.at(
+                contrast=self._contrast(),
+                cutoff_per_pixel=lateral_cutoff(self.problem),
+                light=mean_light(self.problem.data) / self.level,
+            )
         if not (math.isfinite(given) and given > 0):
             raise SettingsError(f"strength must be a positive number, not {given}.")
         return float(given)
 
-    def contrast(self) -> float:
+    def _contrast(self) -> float:
         """Return the mean curvature of the smoothed image, relative to the noise.
 
         The length of the vector of second differences, averaged over the pixels: what structure

@@ -26,7 +26,7 @@ _ITERATIONS = 200
 _STOP = RelativeChange(1e-4)
 
 #: The default strength, fitted to simulated images (see the docstring).
-_RULE = StrengthRule(0.1, 1.0)
+_RULE = StrengthRule(5.5e-4, 2.25, 3.5, 1.25, 5e-4, 0.5)
 
 
 def fista(

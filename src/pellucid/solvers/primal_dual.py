@@ -28,8 +28,14 @@ _ITERATIONS = 300
 _STOP = RelativeChange(1e-4)
 
 #: Default strengths, fitted to simulated images (see the docstrings).
-_TOTAL_VARIATION = {"intensity": StrengthRule(0.1, 0.5), "square root": StrengthRule(0.1, 0.5)}
-_HESSIAN = {"intensity": StrengthRule(0.1, 0.5), "square root": StrengthRule(0.1, 0.5)}
+_TOTAL_VARIATION = {
+    "intensity": StrengthRule(1.0e-4, 2.75, 4.0, 1.75, 3e-4, 0.5),
+    "square root": StrengthRule(5.8e-3, 1.75, 3.5, 1.25, 0.01, 2.0),
+}
+_HESSIAN = {
+    "intensity": StrengthRule(1.0e-4, 2.5, 3.5, 1.5, 2e-4, 0.2),
+    "square root": StrengthRule(7.8e-3, 1.25, 2.0, 1.0, 0.01, 0.7),
+}
 
 
 def total_variation(

@@ -12,9 +12,11 @@ References
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias, get_args
 
 import array_api_compat
+import numpy as np
 
 from pellucid.errors import SettingsError
 from pellucid.solvers._prox_schatten import SymmetricField
@@ -24,6 +26,8 @@ SchattenOrder: TypeAlias = Literal[1, 2, "inf"]
 
 #: What a divisor is at least: within the range of float32.
 _TINY = 1e-37
+#: Samples of a field whose eigenvalues are found at a time.
+_PART = 1 << 14
 
 
 def soft_threshold(x: Any, threshold: Any) -> Any:
@@ -79,14 +83,7 @@ def schatten_norms(field: Any, order: SchattenOrder) -> Any:
     check_order(order)
     if order == 2:
         return lengths(field)
-    xp = array_api_compat.array_namespace(field)
-    sizes = [xp.abs(value) for value in SymmetricField(field).eigenvalues]
-    if order == 1:
-        return sum(sizes[1:], start=sizes[0])
-    largest = sizes[0]
-    for size in sizes[1:]:
-        largest = xp.maximum(largest, size)
-    return largest
+    return _in_parts(_norms_of_eigenvalues, field, order)
 
 
 def project_onto_schatten_balls(field: Any, radius: Any, order: SchattenOrder) -> Any:
@@ -116,14 +113,7 @@ def project_onto_schatten_balls(field: Any, radius: Any, order: SchattenOrder) -
     check_order(order)
     if order == 2:
         return project_onto_balls(field, radius)
-    matrices = SymmetricField(field)
-    if order == "inf":
-        xp = array_api_compat.array_namespace(field)
-        return matrices.with_eigenvalues(
-            [xp.clip(v, -radius, radius) for v in matrices.eigenvalues]
-        )
-    threshold = _threshold_of_simplex(matrices.eigenvalues, radius)
-    return matrices.with_eigenvalues([soft_threshold(v, threshold) for v in matrices.eigenvalues])
+    return _in_parts(_projected_eigenvalues, field, radius, order)
 
 
 def dual_order(order: SchattenOrder) -> SchattenOrder:
@@ -138,6 +128,39 @@ def check_order(order: Any) -> None:
         raise SettingsError(
             f"There is no Schatten norm of order {order!r} here; use 1, 2 or 'inf'."
         )
+
+
+def _in_parts(act: Callable[..., Any], field: Any, *options: Any) -> Any:
+    """Work on parts of a numpy field that stay in the cache; on others at once."""
+    samples = math.prod(field.shape[1:])
+    whole = not array_api_compat.is_numpy_array(field) or any(np.ndim(o) for o in options)
+    if whole or samples <= _PART:
+        return act(field, *options)
+    flat = field.reshape(field.shape[0], samples)
+    parts = [act(flat[:, first : first + _PART], *options) for first in range(0, samples, _PART)]
+    joined = np.concatenate(parts, axis=-1)
+    return joined.reshape(*joined.shape[:-1], *field.shape[1:])
+
+
+def _norms_of_eigenvalues(field: Any, order: SchattenOrder) -> Any:
+    xp = array_api_compat.array_namespace(field)
+    sizes = [xp.abs(value) for value in SymmetricField(field).eigenvalues]
+    if order == 1:
+        return sum(sizes[1:], start=sizes[0])
+    largest = sizes[0]
+    for size in sizes[1:]:
+        largest = xp.maximum(largest, size)
+    return largest
+
+
+def _projected_eigenvalues(field: Any, radius: Any, order: SchattenOrder) -> Any:
+    xp = array_api_compat.array_namespace(field)
+    matrices = SymmetricField(field)
+    values = matrices.eigenvalues
+    if order == "inf":
+        return matrices.with_eigenvalues([xp.clip(v, -radius, radius) for v in values])
+    threshold = _threshold_of_simplex(values, radius)
+    return matrices.with_eigenvalues([soft_threshold(v, threshold) for v in values])
 
 
 def _threshold_of_simplex(values: list[Any], radius: Any) -> Any:

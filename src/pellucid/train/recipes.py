@@ -10,7 +10,6 @@ from typing import Any
 from pellucid.errors import SettingsError
 from pellucid.nets.unfused import bcrnet_of_weights
 from pellucid.optics.microscope import Microscope
-from pellucid.restore.weights import DEFAULT_WEIGHTS
 from pellucid.train.config import TrainingConfig
 from pellucid.train.run_config import NetworkConfig, NoisyData, PairedData, RunConfig, SpecimenData
 
@@ -23,6 +22,8 @@ _PREPARATION = {
     "offset_error": [-0.05, 0.5],
     "unevenness": [-0.5, 0.5],
 }
+#: Shipped weights that training goes on from.
+DEFAULT_START = "bcrnet-widefield"
 #: Peak of the schedule when going on from trained weights.
 _GENTLE = 1e-3
 
@@ -51,7 +52,7 @@ def for_microscope(
     *,
     name: str,
     minutes: float,
-    start: str | None = DEFAULT_WEIGHTS,
+    start: str | None = DEFAULT_START,
     seed: int = 20260,
 ) -> RunConfig:
     """Return a run that trains for one microscope from simulation alone.
@@ -97,7 +98,7 @@ def for_pairs(
     name: str,
     minutes: float,
     axes: str | None = None,
-    start: str | None = DEFAULT_WEIGHTS,
+    start: str | None = DEFAULT_START,
     seed: int = 20260,
 ) -> RunConfig:
     """Return a run that trains on real pairs.
@@ -127,7 +128,7 @@ def for_noisy(
     minutes: float,
     microscope: Microscope | None = None,
     axes: str | None = None,
-    start: str | None = DEFAULT_WEIGHTS,
+    start: str | None = DEFAULT_START,
     seed: int = 20260,
 ) -> RunConfig:
     """Return a run that trains on noisy images alone, each split into two.
