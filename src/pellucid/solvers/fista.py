@@ -25,7 +25,7 @@ from pellucid.solvers.stopping import RelativeChange, StoppingRule
 _ITERATIONS = 200
 _STOP = RelativeChange(1e-4)
 
-#: The default strength, fitted to simulated images (see the docstring).
+#: The default strength, fitted to simulated images: see the Notes of `hessian_schatten`.
 _RULE = StrengthRule(5.5e-4, 2.25, 3.5, 1.25, 5e-4, 0.5)
 
 
@@ -105,7 +105,9 @@ def fista(
     -----
     Light is kept as by :func:`pellucid.solvers.total_variation` of the intensity.
 
-    @NOTES@
+    The default strength and what it is worth: see :func:`pellucid.solvers.hessian_schatten`, which
+    is better. On the 60 images it was fitted to it loses 0.26 dB against the best strength of
+    every image.
 
     References
     ----------

@@ -27,7 +27,7 @@ RoughnessOf: TypeAlias = Literal["intensity", "square root"]
 _ITERATIONS = 300
 _STOP = RelativeChange(1e-4)
 
-#: Default strengths, fitted to simulated images (see the docstrings).
+#: Default strengths, fitted to simulated images: see the Notes of `hessian_schatten`.
 _TOTAL_VARIATION = {
     "intensity": StrengthRule(1.0e-4, 2.75, 4.0, 1.75, 3e-4, 0.5),
     "square root": StrengthRule(5.8e-3, 1.75, 3.5, 1.25, 0.01, 2.0),
@@ -116,7 +116,9 @@ def total_variation(
     the data. With photon noise the weighted residual sums to zero instead, which keeps the sum to
     within noise; the square root costs a little (below 0.1 per cent in the tests).
 
-    @NOTES_TV@
+    The default strength and what it is worth: see :func:`hessian_schatten`, which is better. On
+    the 60 images it was fitted to it loses 0.36 dB (square root) and 0.48 dB (intensity) against
+    the best strength of every image.
 
     References
     ----------
@@ -170,8 +172,8 @@ def hessian_schatten(
     strength : float, optional
         Positive. From the image if not given: see Notes.
     order : 1, 2 or "inf"
-        Of the Schatten norm, the p-norm of the principal curvatures. 1 bends ridges along one
-        direction only and was best in measurements; 2 (Frobenius) is the quickest.
+        Of the Schatten norm, the p-norm of the principal curvatures. 1 favours what bends in one
+        direction only, as ridges do; 2 (Frobenius) is the quickest and 0.04 dB behind.
     of, data, nonnegative, voxel_size, iterations, stop, background, noise, callback
         As for :func:`total_variation`.
 
@@ -189,7 +191,27 @@ def hessian_schatten(
 
     Notes
     -----
-    @NOTES_HS@
+    Default strength: from the mean curvature of the image smoothed by 1.5 pixels and its mean
+    light, both relative to the noise, and the highest frequency that the operator passes. The
+    powers were fitted to 60 simulated images (regime ``physical``: ten kinds of specimen, cut-off
+    0.12 to 0.45 cycles per pixel, 100 to 10,000 photons, 64 and 96 pixels wide, noise and
+    background stated). On 60 others, PSNR in dB after a fit of gain and offset:
+
+    ====================================================  ====
+    recorded image                                        26.0
+    Richardson-Lucy, 63 iterations (the best for all)     29.8
+    Richardson-Lucy, best of 1 to 200 for every image     31.1
+    this, default strength                                31.1
+    this, best strength for every image                   31.3
+    this, ``of="intensity"``, default strength            30.7
+    :func:`total_variation`, default strength             30.2
+    :func:`total_variation`, ``of="intensity"``           29.7
+    :func:`pellucid.solvers.fista`, default strength      30.1
+    ====================================================  ====
+
+    The default loses 0.15 dB on average (median 0.07, worst 1.7) against the best strength. With
+    noise and background estimated from the image it reaches 30.9, and the best of
+    Richardson-Lucy 30.8. Volumes were not measured.
 
     References
     ----------
